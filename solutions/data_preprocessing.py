@@ -1,0 +1,157 @@
+"""Lesson 2: from files to batches: read, scale, augment.
+
+Sources
+    [1] tf.data guide, https://www.tensorflow.org/guide/data: map, cache, shuffle, batch, prefetch.
+    [2] Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011: the counter-based
+        generator behind the `stateless` operations: one seed, one draw, wherever it runs.
+    [3] Tellez et al., "Quantifying the effects of data augmentation and stain color normalization
+        in convolutional neural networks for computational pathology", Medical Image Analysis 58,
+        2019: why the stain is jittered.
+"""
+
+import tensorflow as tf
+
+
+def read_image(path, image_size):
+    """Read one cell image and stretch it to a square.
+
+    Args:
+        path: The file, a `str` or a string tensor of shape `()`: PNG or JPEG.
+        image_size: The side S of the square, in pixels, an int.
+
+    Returns:
+        The image, float32, static shape `(S, S, 3)`, RGB in [0, 1].
+    """
+    # Exercise 2.1: decode as RGB, scale to [0, 1], resize with antialiasing
+    image = tf.io.decode_png(tf.io.read_file(path), channels=3)  # (H, W, 3) uint8; JPEG as well
+    image = tf.image.convert_image_dtype(image, tf.float32)  # to [0, 1]
+    # Without antialiasing a shrunken parasite of a few pixels may fall between the samples.
+    image = tf.image.resize(image, (image_size, image_size), method="bilinear", antialias=True)
+    return tf.ensure_shape(image, (image_size, image_size, 3))
+
+
+def channel_statistics(images):
+    """The mean and the standard deviation of each channel, over all pixels of all images.
+
+    Args:
+        images: The training images, and only those: `(N, H, W, 3)`, float, in [0, 1].
+
+    Returns:
+        `(mean, std)`, each of shape `(3,)` and of the dtype of `images`. The deviation is that of
+        the population: divided by the number of pixels, not by one less.
+    """
+    images = tf.convert_to_tensor(images)
+    # Exercise 2.2: mean and population deviation over every axis but the last
+    mean = tf.reduce_mean(images, axis=(0, 1, 2))  # (3,)
+    variance = tf.reduce_mean(tf.square(images - mean), axis=(0, 1, 2))  # (3,)
+    return mean, tf.sqrt(variance)
+
+
+def standardise(images, mean, std):
+    """Centre each channel at 0 and scale it to deviation 1.
+
+    Args:
+        images: `(..., 3)`, float.
+        mean, std: `(3,)`, as `channel_statistics` returns them.
+
+    Returns:
+        A tensor of the shape and dtype of `images`. A channel without deviation is only centred.
+    """
+    images = tf.convert_to_tensor(images)
+    mean, std = tf.cast(mean, images.dtype), tf.cast(std, images.dtype)
+    # Exercise 2.3: subtract the mean, divide by the deviation where there is one
+    return (images - mean) / tf.where(std > 0, std, tf.ones_like(std))
+
+
+def flip_and_rotate(images, seed):
+    """Turn each image into one of the 8 symmetries of the square, drawn afresh for each image.
+
+    A cell has no up or down, so all 8 keep the label true.
+
+    Args:
+        images: `(B, S, S, 3)`, float, square.
+        seed: A stateless seed, shape `(2,)`, int. The same seed gives the same draws.
+
+    Returns:
+        A tensor of the shape and dtype of `images`.
+
+    Raises:
+        ValueError: The images are not square.
+    """
+    images = tf.convert_to_tensor(images)
+    height, width = images.shape[1:3]
+    if height != width:
+        raise ValueError(f"Only square images can be turned, not images of {height} x {width}.")
+    # Exercise 2.4: three fair coins for each image: mirror, upside down, transpose
+    coins = tf.random.stateless_uniform((3, tf.shape(images)[0], 1, 1, 1), seed) < 0.5
+    images = tf.where(coins[0], images[:, :, ::-1], images)
+    images = tf.where(coins[1], images[:, ::-1], images)
+    return tf.where(coins[2], tf.transpose(images, (0, 2, 1, 3)), images)
+
+
+def jitter_stain(images, seed, strength=0.1):
+    """Vary the stain: multiply each channel of each image by a gain of its own.
+
+    A gain keeps the black background black, which an offset would not.
+
+    Args:
+        images: `(B, H, W, 3)`, float, in [0, 1].
+        seed: A stateless seed, shape `(2,)`, int. The same seed gives the same draws.
+        strength: The gains are uniform in [1 - strength, 1 + strength].
+
+    Returns:
+        A tensor of the shape and dtype of `images`, clipped to [0, 1].
+
+    Raises:
+        ValueError: `strength` is not in [0, 1].
+    """
+    if not 0 <= strength <= 1:
+        raise ValueError(f"The strength of the jitter must lie in [0, 1], not {strength}.")
+    images = tf.convert_to_tensor(images)
+    # Exercise 2.5: one gain for each image and channel
+    shape = (tf.shape(images)[0], 1, 1, 3)
+    gain = tf.random.stateless_uniform(shape, seed, 1 - strength, 1 + strength, images.dtype)
+    return tf.clip_by_value(images * gain, 0, 1)
+
+
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    """The pipeline from files to batches.
+
+    Args:
+        paths: The image files, N strings or paths.
+        labels: The class of each, N ints.
+        image_size: The side S of the images, in pixels.
+        batch_size: The number B of images in a batch; the last batch may be shorter.
+        training: If true, every epoch comes in a new order, with new augmentations. If false, the
+            images come in the given order, unchanged.
+        seed: An int. Two pipelines with one seed agree, epoch by epoch.
+
+    Returns:
+        A `tf.data.Dataset` of `(images, labels)`: `(B, S, S, 3)` float32 in [0, 1], `(B,)` int32.
+
+    Raises:
+        ValueError: There are no images, or as many labels as images.
+    """
+    paths = [str(path) for path in paths]
+    if not paths or len(paths) != len(labels):
+        raise ValueError(f"There are {len(paths)} images and {len(labels)} labels.")
+    # Exercise 2.6: read in parallel; for training: cache, shuffle, batch, augment, in that order
+    dataset = tf.data.Dataset.from_tensor_slices((paths, tf.cast(labels, tf.int32)))
+    dataset = dataset.map(
+        lambda path, label: (read_image(path, image_size), label),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    )
+    if not training:
+        return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+    # What is the same in every epoch stands before the cache, what is drawn anew stands after it.
+    dataset = dataset.cache().shuffle(len(paths), seed=seed).batch(batch_size)
+    seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(4)  # 2 for each draw
+
+    def augment(batch, seeds):
+        images, labels = batch
+        images = flip_and_rotate(images, seeds[:2])
+        return jitter_stain(images, seeds[2:]), labels
+
+    dataset = tf.data.Dataset.zip((dataset, seeds))
+    return dataset.map(augment, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)

@@ -1,0 +1,1 @@
+"""Given code, finished and not to be edited: data, command line, run reports."""
