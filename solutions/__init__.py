@@ -1,1 +1,1 @@
-"""The reference: the six lesson modules, complete. The stubs in `src/malaria` are made from them."""
+"""The reference: the six lesson modules, complete; the stubs are made from them."""

@@ -22,7 +22,7 @@ def read_image(path, image_size):
     Returns:
         The image, float32, static shape `(S, S, 3)`, RGB in [0, 1].
     """
-    # Exercise 2.1: decode as RGB, scale to [0, 1], resize with antialiasing
+    # Exercise 2.1: decode as RGB, scale to [0, 1], resize antialiased
     image = tf.io.decode_png(tf.io.read_file(path), channels=3)  # (H, W, 3) uint8; JPEG as well
     image = tf.image.convert_image_dtype(image, tf.float32)  # to [0, 1]
     # Without antialiasing a shrunken parasite of a few pixels may fall between the samples.
@@ -41,7 +41,7 @@ def channel_statistics(images):
         the population: divided by the number of pixels, not by one less.
     """
     images = tf.convert_to_tensor(images)
-    # Exercise 2.2: mean and population deviation over every axis but the last
+    # Exercise 2.2: mean and deviation over every axis but the last
     mean = tf.reduce_mean(images, axis=(0, 1, 2))  # (3,)
     variance = tf.reduce_mean(tf.square(images - mean), axis=(0, 1, 2))  # (3,)
     return mean, tf.sqrt(variance)
@@ -59,7 +59,7 @@ def standardise(images, mean, std):
     """
     images = tf.convert_to_tensor(images)
     mean, std = tf.cast(mean, images.dtype), tf.cast(std, images.dtype)
-    # Exercise 2.3: subtract the mean, divide by the deviation where there is one
+    # Exercise 2.3: subtract the mean, divide where there is deviation
     return (images - mean) / tf.where(std > 0, std, tf.ones_like(std))
 
 
@@ -82,7 +82,7 @@ def flip_and_rotate(images, seed):
     height, width = images.shape[1:3]
     if height != width:
         raise ValueError(f"Only square images can be turned, not images of {height} x {width}.")
-    # Exercise 2.4: three fair coins for each image: mirror, upside down, transpose
+    # Exercise 2.4: toss three coins for each image
     coins = tf.random.stateless_uniform((3, tf.shape(images)[0], 1, 1, 1), seed) < 0.5
     images = tf.where(coins[0], images[:, :, ::-1], images)
     images = tf.where(coins[1], images[:, ::-1], images)
@@ -108,7 +108,7 @@ def jitter_stain(images, seed, strength=0.1):
     if not 0 <= strength <= 1:
         raise ValueError(f"The strength of the jitter must lie in [0, 1], not {strength}.")
     images = tf.convert_to_tensor(images)
-    # Exercise 2.5: one gain for each image and channel
+    # Exercise 2.5: draw one gain for each image and channel
     shape = (tf.shape(images)[0], 1, 1, 3)
     gain = tf.random.stateless_uniform(shape, seed, 1 - strength, 1 + strength, images.dtype)
     return tf.clip_by_value(images * gain, 0, 1)
@@ -135,7 +135,7 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     paths = [str(path) for path in paths]
     if not paths or len(paths) != len(labels):
         raise ValueError(f"There are {len(paths)} images and {len(labels)} labels.")
-    # Exercise 2.6: read in parallel; for training: cache, shuffle, batch, augment, in that order
+    # Exercise 2.6: read in parallel, then cache, shuffle, batch, augment
     dataset = tf.data.Dataset.from_tensor_slices((paths, tf.cast(labels, tf.int32)))
     dataset = dataset.map(
         lambda path, label: (read_image(path, image_size), label),
@@ -146,7 +146,9 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
 
     # What is the same in every epoch stands before the cache, what is drawn anew stands after it.
     dataset = dataset.cache().shuffle(len(paths), seed=seed).batch(batch_size)
-    seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(4)  # 2 for each draw
+    seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(
+        4
+    )  # 2 for each draw
 
     def augment(batch, seeds):
         images, labels = batch

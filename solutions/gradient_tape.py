@@ -70,7 +70,7 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
         its variable.
     """
     features = tf.convert_to_tensor(features)
-    # Exercise 5.3: run forward and keep what the way back needs, then apply the chain rule
+    # Exercise 5.3: keep what the way back needs, then the chain rule
     # Forward.
     before_relu = features @ w1 + b1  # (B, H)
     hidden = tf.nn.relu(before_relu)  # (B, H)
@@ -102,7 +102,7 @@ def loss_and_gradients(model, images, labels):
     Raises:
         ValueError: The loss does not depend on some variable; the sentence names it.
     """
-    # Exercise 5.4: record the forward pass in training mode; refuse gradients that are None
+    # Exercise 5.4: record in training mode, refuse gradients of None
     with tf.GradientTape() as tape:
         loss = softmax_cross_entropy(model(images, training=True), labels)
     variables = model.trainable_variables
@@ -171,7 +171,7 @@ class Adam(tf.Module):
         dtype = self.updated[0].dtype
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
         self.learning_rate = tf.Variable(learning_rate, dtype=dtype, trainable=False)
-        # Exercise 5.6: a step counter, and two slots of zeros for each variable
+        # Exercise 5.6: a step counter, two slots for each variable
         self.step = tf.Variable(0.0, dtype=dtype, trainable=False)
         self.m = [tf.Variable(tf.zeros_like(v), trainable=False) for v in self.updated]
         self.v = [tf.Variable(tf.zeros_like(v), trainable=False) for v in self.updated]
@@ -186,7 +186,7 @@ class Adam(tf.Module):
             raise ValueError(
                 f"There are {len(gradients)} gradients for {len(self.updated)} variables."
             )
-        # Exercise 5.6: count the step, then update each variable and its slots in place
+        # Exercise 5.6: count the step, update variables and slots
         t = self.step.assign_add(1.0)
         for variable, gradient, m, v in zip(self.updated, gradients, self.m, self.v, strict=True):
             change, new_m, new_v = adam_update(
@@ -227,7 +227,7 @@ def saliency_map(model, images):
         `(B, S, S)`, not negative: the greatest absolute derivative over the three channels.
     """
     images = tf.convert_to_tensor(images)
-    # Exercise 5.8: the gradient of the sum of the parasitized logits with respect to the pixels
+    # Exercise 5.8: differentiate the parasitized logits by the pixels
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(images)
         # Each logit depends on its own image only, so the sum's gradient holds each one's.

@@ -66,7 +66,7 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
         ValueError: The phase is neither of the two.
     """
     variables = variables_to_train(model, phase)
-    # Exercise 6.2: differentiate with respect to this phase's variables and no others
+    # Exercise 6.2: differentiate by this phase's variables only
 
     @tf.function(reduce_retracing=True)
     def step(images, labels):
@@ -101,7 +101,7 @@ def evaluate(model, dataset):
     Raises:
         ValueError: The dataset is empty.
     """
-    # Exercise 6.3: gather logits and labels of all batches, then compute the five figures
+    # Exercise 6.3: gather all batches, then compute the five figures
     logits, labels = [], []
     for images, batch_labels in dataset:
         logits.append(model(images, training=False))
@@ -151,7 +151,7 @@ def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
         )
     step = tf.convert_to_tensor(step)
     step = step if step.dtype.is_floating else tf.cast(step, tf.float32)
-    # Exercise 6.4: a straight line up to the warm-up's end, half a cosine from there, then 0
+    # Exercise 6.4: a line up, half a cosine down, then 0
     warmup = warmup_fraction * total_steps
     rising = step / warmup if warmup > 0 else tf.ones_like(step)
     progress = tf.clip_by_value((step - warmup) / (total_steps - warmup), 0, 1)
@@ -233,7 +233,7 @@ def train(
         The history, a dict of lists with one entry an epoch: `phase`, `loss` (over the training
         examples), and `val_loss`, `val_accuracy`, `val_sensitivity`, `val_specificity`, `val_auc`.
     """
-    # Exercise 6.6: for each phase, for each epoch: steps, validation, keep the best, record
+    # Exercise 6.6: steps, validation, keep the best, record; two phases
     optimizers = {phase: Adam(variables_to_train(model, phase)) for phase in ("whole", "head")}
     best = BestWeights(model)
     journal = Journal(folder, model=model, best=best, **optimizers)
@@ -262,6 +262,9 @@ def train(
                 **{f"val_{name}": figure for name, figure in figures.items()},
             )
 
+    if journal.epochs == whole_epochs + head_epochs:  # nothing is left to do
+        best.restore()
+        return journal.history
     try:
         run_phase("whole", model, train_set, val_set, whole_epochs, learning_rate)
         if head_epochs > 0:

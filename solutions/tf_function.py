@@ -41,7 +41,7 @@ def compile_classifier(model, image_size):
         A `tf.function` from `(B, S, S, 3)` to P(parasitized), `(B,)`. It is traced once, whatever
         the batch size B, and follows the model's weights as they change.
     """
-    # Exercise 4.2: a signature whose batch size is None; softmax, then the column of class 1
+    # Exercise 4.2: leave the batch size open in the signature
     dtype = model.trainable_variables[0].dtype
 
     @tf.function(input_signature=[tf.TensorSpec((None, image_size, image_size, 3), dtype)])
@@ -70,7 +70,7 @@ class RunningMean(tf.Module):
 
     def result(self):
         """The mean of all values since the last reset, a float64 scalar; of no values: 0."""
-        # Exercise 4.3: divide, and return 0 where nothing was seen
+        # Exercise 4.3: divide; of no values, return 0
         return tf.math.divide_no_nan(self.total, self.count)
 
     def reset(self):
@@ -102,7 +102,7 @@ def average_over_views(classify, images, views):
         raise ValueError(f"A square has 8 views, so views must lie in 1 to 8, not be {views}.")
     if images.shape[1] != images.shape[2]:
         raise ValueError(f"Only square images can be turned, not images of shape {images.shape}.")
-    # Exercise 4.4: a loop in the graph, which traces its body once for all views
+    # Exercise 4.4: loop in the graph, so that the body is traced once
 
     def add_view(view, total):
         mirrored = tf.cond(view < 4, lambda: images, lambda: tf.image.flip_left_right(images))
@@ -125,7 +125,7 @@ def make_augmenter(seed):
         A `tf.function` from images `(B, S, S, 3)` in [0, 1] to images of the same shape and dtype.
         Images keep their place in the batch, so the labels stay true.
     """
-    # Exercise 4.5: keep the state of the draws in a tf.random.Generator, outside the function
+    # Exercise 4.5: keep the state of the draws outside the function
     generator = tf.random.Generator.from_seed(seed)
 
     @tf.function
@@ -146,7 +146,7 @@ def compile_epoch(step):
         A function from a `tf.data.Dataset` of batches to the mean loss over all examples, a scalar:
         a short last batch weighs as much as its examples. Traced once over the epochs.
     """
-    # Exercise 4.6: loop over the dataset inside a tf.function, weigh each loss by its batch size
+    # Exercise 4.6: loop over the dataset in the graph, weigh by batch
     mean = RunningMean()
 
     @tf.function

@@ -55,7 +55,7 @@ def shuffle_together(*arrays, seed):
     if len({len(array) for array in arrays}) != 1:
         lengths = ", ".join(str(len(array)) for array in arrays)
         raise ValueError(f"The arrays must have one length, but their lengths are {lengths}.")
-    # Exercise 1.2: draw one permutation and apply it to every array
+    # Exercise 1.2: draw one permutation, apply it to every array
     order = np.random.default_rng(seed).permutation(len(arrays[0]))
     return tuple(array[order] for array in arrays)
 
@@ -91,7 +91,7 @@ def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
         raise ValueError(
             f"{len(names)} patient(s) cannot be split into {len(fractions)} sets without a leak."
         )
-    # Exercise 1.3: cut the shuffled list of patients many times, keep the most balanced cut
+    # Exercise 1.3: cut the shuffled patients often, keep the best cut
     cells = np.bincount(patient_index)
     parasitized = np.bincount(patient_index, weights=labels)
     ends = np.cumsum(fractions)[:-1]
@@ -150,7 +150,7 @@ def majority_baseline(patients, labels, train, test):
     patients, labels = np.asarray(patients), np.asarray(labels)
     if len(train) == 0 or len(test) == 0:
         raise ValueError("The baseline needs at least one training cell and one test cell.")
-    # Exercise 1.5: let each patient's training cells vote, and score the votes on the test cells
+    # Exercise 1.5: let each patient's training cells vote, then score
     base_rate_class = int(labels[train].mean() > 0.5)
     guesses = []
     for patient in patients[test]:

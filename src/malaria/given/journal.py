@@ -9,9 +9,9 @@ class BestWeights(tf.Module):
     """A copy of a model's variables at its best epoch so far."""
 
     def __init__(self, model):
-        """Start with a copy of the present values."""
+        """Make room for a copy of the values of `model`, a `tf.Module`."""
         super().__init__()
-        # In tuples, so that the model's variables are not stored a second time.
+        # Behind a function, so that a checkpoint does not store the model's variables twice.
         self._source = lambda: model.variables
         self.copies = [tf.Variable(variable, trainable=False) for variable in model.variables]
         self.loss = tf.Variable(float("inf"), dtype=tf.float64, trainable=False)
@@ -24,7 +24,9 @@ class BestWeights(tf.Module):
                 copy.assign(variable)
 
     def restore(self):
-        """Give the model back the values of its best epoch."""
+        """Give the model back the values of its best epoch; before the first, change nothing."""
+        if tf.math.is_inf(self.loss):
+            return
         for copy, variable in zip(self.copies, self._source(), strict=True):
             variable.assign(copy)
 

@@ -1,0 +1,262 @@
+"""Lesson 3: a convolutional network from raw operations.
+
+The lesson builds convolution and pooling from patches, matrix products and maxima, shows that they
+agree with `tf.nn`, and from then on uses the faster operations of `tf.nn`.
+
+Sources
+    [1] He et al., "Delving deep into rectifiers", ICCV 2015, section 2.2: the initial weights.
+    [2] Chellapilla et al., "High performance convolutional neural networks for document
+        processing", IWFHR 2006: convolution as one matrix product over patches.
+    [3] Ioffe and Szegedy, "Batch normalization", ICML 2015, algorithms 1 and 2.
+    [4] Srivastava et al., "Dropout", JMLR 15, 2014; inverted: scaled in training, not in use.
+    [5] Goodfellow et al., "Deep Learning", MIT Press 2016, section 4.1: the stable softmax.
+"""
+
+import itertools
+import math
+
+import tensorflow as tf
+
+from .data_preprocessing import standardise
+
+
+def he_normal(shape, seed, dtype=tf.float32):
+    """Initial weights that keep the scale of the signal from layer to layer under ReLU [1].
+
+    Args:
+        shape: `(inputs, outputs)` of a dense layer or `(height, width, inputs, outputs)` of a
+            convolution.
+        seed: An int. The same seed gives the same weights.
+        dtype: The dtype of the weights.
+
+    Returns:
+        A tensor: normal, mean 0, standard deviation sqrt(2 / fan-in), where the fan-in is the
+        number of values that one output sees: the whole receptive field, all inputs.
+    """
+    raise NotImplementedError("Exercise 3.1: draw with deviation sqrt(2 / fan-in)")
+
+
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    """Convolution (in fact cross-correlation, as in `tf.nn.conv2d`) by patches and one product [2].
+
+    Args:
+        images: `(B, H, W, C)`, float.
+        kernel: `(h, w, C, F)`, of the same dtype.
+        bias: `(F,)`, of the same dtype.
+        stride: The step between patches, in pixels, an int.
+        padding: "SAME" (zeros around, so that H' = ceil(H / stride)) or "VALID" (no zeros).
+
+    Returns:
+        `(B, H', W', F)`, of the same dtype.
+
+    Raises:
+        ValueError: The padding is unknown, or the channels of images and kernel differ.
+    """
+    images, kernel = tf.convert_to_tensor(images), tf.convert_to_tensor(kernel)
+    if padding not in ("SAME", "VALID"):
+        raise ValueError(f'The padding must be "SAME" or "VALID", not {padding!r}.')
+    height, width, channels, filters = kernel.shape
+    if images.shape[-1] != channels:
+        raise ValueError(
+            f"The images have {images.shape[-1]} channels, but the kernel expects {channels}."
+        )
+    raise NotImplementedError("Exercise 3.2: cut out patches as rows, multiply by the kernel")
+
+
+def max_pool(images, size=2):
+    """The maximum of each square of `size` x `size` pixels, square beside square.
+
+    Args:
+        images: `(B, H, W, C)`, float, with static H, W and C.
+        size: The side of the square, in pixels, an int. Rows and columns left over are cropped.
+
+    Returns:
+        `(B, H // size, W // size, C)`, of the same dtype.
+
+    Raises:
+        ValueError: `size` is below 1, or greater than the images.
+    """
+    images = tf.convert_to_tensor(images)
+    height, width, channels = images.shape[1:]
+    if not 1 <= size <= min(height, width):
+        raise ValueError(f"Images of {height} x {width} pixels cannot be pooled by {size}.")
+    raise NotImplementedError("Exercise 3.3: crop, give each square two axes, take the maximum")
+
+
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    """Normalise each channel by the batch (in training) or by the moving statistics (in use) [3].
+
+    Args:
+        x: `(..., C)`, float.
+        gamma, beta: The learned scale and shift, `(C,)`.
+        moving_mean, moving_variance: The statistics so far, `(C,)`.
+        training: A bool.
+        momentum: The weight of the old statistics in the new ones. .95 forgets a batch after some
+            20 steps: with a few hundred steps in all, the customary .99 would still remember the
+            untrained network.
+        epsilon: Added to the variance, so that a constant channel does not divide by 0.
+
+    Returns:
+        `(y, new_mean, new_variance)`: y as x; the new moving statistics, `(C,)`: outside training
+        the old ones, unchanged. The variance is that of the population in both uses.
+    """
+    x = tf.convert_to_tensor(x)
+    raise NotImplementedError("Exercise 3.4: choose statistics, normalise, update the moving ones")
+
+
+def fused_batch_norm(
+    x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3
+):
+    """`batch_norm` in a single operation, a third faster in training: float32 `(B, H, W, C)` only.
+
+    It stands to `batch_norm` as `tf.nn.conv2d` stands to `conv2d`.
+    """
+    if not training:
+        y, *_ = tf.compat.v1.nn.fused_batch_norm(
+            x, gamma, beta, moving_mean, moving_variance, epsilon, is_training=False
+        )
+        return y, tf.identity(moving_mean), tf.identity(moving_variance)
+    y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+        x, gamma, beta, epsilon=epsilon, is_training=True
+    )
+    # The operation divides by one less than the number of values; undo that.
+    values = tf.cast(tf.size(x) // x.shape[-1], x.dtype)
+    variance *= (values - 1) / values
+    new_mean = momentum * moving_mean + (1 - momentum) * mean
+    return y, new_mean, momentum * moving_variance + (1 - momentum) * variance
+
+
+def dropout(x, rate, training, seed):
+    """Drop each value with probability `rate` in training, and scale up the others [4].
+
+    Args:
+        x: Any shape, float.
+        rate: The probability to drop a value, a float in [0, 1).
+        training: A bool. Outside training x comes back unchanged.
+        seed: A stateless seed, shape `(2,)`, int. The same seed drops the same values.
+
+    Returns:
+        A tensor of the shape and dtype of x, with the same expected value.
+
+    Raises:
+        ValueError: `rate` is not in [0, 1).
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"The dropout rate must lie in [0, 1), not {rate}.")
+    x = tf.convert_to_tensor(x)
+    raise NotImplementedError("Exercise 3.5: draw which values to keep, scale those up")
+
+
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    """The mean cross-entropy between the softmax of the logits and the labels.
+
+    Args:
+        logits: `(B, K)`, float, any size: finite even at +-1000.
+        labels: `(B,)`, int, in [0, K).
+        label_smoothing: The share of each label's weight that is spread over all K classes, which
+            keeps a network from betting everything on a label that may be wrong.
+
+    Returns:
+        A scalar of the dtype of `logits`, not negative.
+    """
+    logits = tf.convert_to_tensor(logits)
+    raise NotImplementedError("Exercise 3.6: log-sum-exp minus the label's logit, no overflow [5]")
+
+
+class ConvBlock(tf.Module):
+    """Convolution, batch normalisation, ReLU, pooling: halves the side of the images."""
+
+    def __init__(self, inputs, outputs, seed, dtype):
+        """Args: numbers of channels in and out, an int seed, the dtype of the weights."""
+        super().__init__()
+        # Without a bias: batch_norm subtracts the mean, so a bias would vanish.
+        self.kernel = tf.Variable(he_normal((3, 3, inputs, outputs), seed, dtype))
+        self.gamma = tf.Variable(tf.ones(outputs, dtype))
+        self.beta = tf.Variable(tf.zeros(outputs, dtype))
+        self.moving_mean = tf.Variable(tf.zeros(outputs, dtype), trainable=False)
+        self.moving_variance = tf.Variable(tf.ones(outputs, dtype), trainable=False)
+
+    def __call__(self, x, training):
+        """`(B, H, W, inputs)` to `(B, H // 2, W // 2, outputs)`."""
+        raise NotImplementedError("Exercise 3.7: convolve, normalise, pool, ReLU")
+
+
+class CNN(tf.Module):
+    """The classifier: blocks of convolution as the base, two dense layers as the head.
+
+    Attributes:
+        base_variables: The trainable variables of the base, a list.
+        head_variables: The trainable variables of the head, a list.
+        batch_norm_statistics: The moving means and variances, a list; not trainable.
+    """
+
+    def __init__(
+        self,
+        image_size=64,
+        channels=(32, 64, 128, 128),
+        hidden=128,
+        dropout=0.5,
+        seed=0,
+        dtype=tf.float32,
+        mean=None,
+        std=None,
+    ):
+        """Build the layers.
+
+        Args:
+            image_size: The side S of the images, in pixels.
+            channels: The number of channels of each block; each block halves the side.
+            hidden: The width of the head's first layer.
+            dropout: The rate of dropout between the head's layers, in [0, 1).
+            seed: An int, for the initial weights and the dropout masks.
+            dtype: The dtype of weights, images and logits.
+            mean, std: Each channel's mean and deviation over the training images, `(3,)`. Where
+                given, images are standardised first, and a saved model carries them along.
+
+        Raises:
+            ValueError: The images are too small for so many blocks, the rate is not in [0, 1), or
+                only one of `mean` and `std` is given.
+        """
+        super().__init__()
+        side = image_size // 2 ** len(channels)
+        if side < 1:
+            raise ValueError(
+                f"Images of {image_size} pixels cannot be halved {len(channels)} times."
+            )
+        if not 0 <= dropout < 1:
+            raise ValueError(f"The dropout rate must lie in [0, 1), not {dropout}.")
+        if (mean is None) != (std is None):
+            raise ValueError("Give both the mean and the deviation, or neither.")
+        self.dropout = dropout
+        self.seed = seed
+        self.dropout_draws = tf.Variable(0, trainable=False)  # counts, so that every mask is new
+        self.mean = None if mean is None else tf.Variable(tf.cast(mean, dtype), trainable=False)
+        self.std = None if std is None else tf.Variable(tf.cast(std, dtype), trainable=False)
+        raise NotImplementedError("Exercise 3.7: the blocks, then two dense layers, each its seed")
+
+    def features(self, images, training):
+        """The base: `(B, S, S, 3)` in [0, 1] to `(B, F)`."""
+        raise NotImplementedError("Exercise 3.7: standardise, run the blocks, flatten")
+
+    def head(self, features, training):
+        """The head: `(B, F)` to logits `(B, 2)`."""
+        raise NotImplementedError("Exercise 3.7: dense, ReLU, dropout (every call anew), dense")
+
+    def __call__(self, images, training=False):
+        """The classifier: `(B, S, S, 3)` in [0, 1] to logits `(B, 2)`."""
+        return self.head(self.features(images, training), training)
+
+    @property
+    def base_variables(self):
+        """The trainable variables of the base, a list."""
+        raise NotImplementedError("Exercise 3.7: every block's trainable variables")
+
+    @property
+    def head_variables(self):
+        """The trainable variables of the head, a list."""
+        raise NotImplementedError("Exercise 3.7: the weights and biases of both dense layers")
+
+    @property
+    def batch_norm_statistics(self):
+        """The moving means and variances of the base, a list; not trainable."""
+        raise NotImplementedError("Exercise 3.7: every block's moving mean and variance")

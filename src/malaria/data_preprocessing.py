@@ -1,0 +1,122 @@
+"""Lesson 2: from files to batches: read, scale, augment.
+
+Sources
+    [1] tf.data guide, https://www.tensorflow.org/guide/data: map, cache, shuffle, batch, prefetch.
+    [2] Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011: the counter-based
+        generator behind the `stateless` operations: one seed, one draw, wherever it runs.
+    [3] Tellez et al., "Quantifying the effects of data augmentation and stain color normalization
+        in convolutional neural networks for computational pathology", Medical Image Analysis 58,
+        2019: why the stain is jittered.
+"""
+
+import tensorflow as tf
+
+
+def read_image(path, image_size):
+    """Read one cell image and stretch it to a square.
+
+    Args:
+        path: The file, a `str` or a string tensor of shape `()`: PNG or JPEG.
+        image_size: The side S of the square, in pixels, an int.
+
+    Returns:
+        The image, float32, static shape `(S, S, 3)`, RGB in [0, 1].
+    """
+    raise NotImplementedError("Exercise 2.1: decode as RGB, scale to [0, 1], resize antialiased")
+
+
+def channel_statistics(images):
+    """The mean and the standard deviation of each channel, over all pixels of all images.
+
+    Args:
+        images: The training images, and only those: `(N, H, W, 3)`, float, in [0, 1].
+
+    Returns:
+        `(mean, std)`, each of shape `(3,)` and of the dtype of `images`. The deviation is that of
+        the population: divided by the number of pixels, not by one less.
+    """
+    images = tf.convert_to_tensor(images)
+    raise NotImplementedError("Exercise 2.2: mean and deviation over every axis but the last")
+
+
+def standardise(images, mean, std):
+    """Centre each channel at 0 and scale it to deviation 1.
+
+    Args:
+        images: `(..., 3)`, float.
+        mean, std: `(3,)`, as `channel_statistics` returns them.
+
+    Returns:
+        A tensor of the shape and dtype of `images`. A channel without deviation is only centred.
+    """
+    images = tf.convert_to_tensor(images)
+    mean, std = tf.cast(mean, images.dtype), tf.cast(std, images.dtype)
+    raise NotImplementedError("Exercise 2.3: subtract the mean, divide where there is deviation")
+
+
+def flip_and_rotate(images, seed):
+    """Turn each image into one of the 8 symmetries of the square, drawn afresh for each image.
+
+    A cell has no up or down, so all 8 keep the label true.
+
+    Args:
+        images: `(B, S, S, 3)`, float, square.
+        seed: A stateless seed, shape `(2,)`, int. The same seed gives the same draws.
+
+    Returns:
+        A tensor of the shape and dtype of `images`.
+
+    Raises:
+        ValueError: The images are not square.
+    """
+    images = tf.convert_to_tensor(images)
+    height, width = images.shape[1:3]
+    if height != width:
+        raise ValueError(f"Only square images can be turned, not images of {height} x {width}.")
+    raise NotImplementedError("Exercise 2.4: toss three coins for each image")
+
+
+def jitter_stain(images, seed, strength=0.1):
+    """Vary the stain: multiply each channel of each image by a gain of its own.
+
+    A gain keeps the black background black, which an offset would not.
+
+    Args:
+        images: `(B, H, W, 3)`, float, in [0, 1].
+        seed: A stateless seed, shape `(2,)`, int. The same seed gives the same draws.
+        strength: The gains are uniform in [1 - strength, 1 + strength].
+
+    Returns:
+        A tensor of the shape and dtype of `images`, clipped to [0, 1].
+
+    Raises:
+        ValueError: `strength` is not in [0, 1].
+    """
+    if not 0 <= strength <= 1:
+        raise ValueError(f"The strength of the jitter must lie in [0, 1], not {strength}.")
+    images = tf.convert_to_tensor(images)
+    raise NotImplementedError("Exercise 2.5: draw one gain for each image and channel")
+
+
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    """The pipeline from files to batches.
+
+    Args:
+        paths: The image files, N strings or paths.
+        labels: The class of each, N ints.
+        image_size: The side S of the images, in pixels.
+        batch_size: The number B of images in a batch; the last batch may be shorter.
+        training: If true, every epoch comes in a new order, with new augmentations. If false, the
+            images come in the given order, unchanged.
+        seed: An int. Two pipelines with one seed agree, epoch by epoch.
+
+    Returns:
+        A `tf.data.Dataset` of `(images, labels)`: `(B, S, S, 3)` float32 in [0, 1], `(B,)` int32.
+
+    Raises:
+        ValueError: There are no images, or as many labels as images.
+    """
+    paths = [str(path) for path in paths]
+    if not paths or len(paths) != len(labels):
+        raise ValueError(f"There are {len(paths)} images and {len(labels)} labels.")
+    raise NotImplementedError("Exercise 2.6: read in parallel, then cache, shuffle, batch, augment")

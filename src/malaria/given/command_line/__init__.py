@@ -1,0 +1,62 @@
+"""The command `malaria`: data, train, predict, evaluate; one file for each.
+
+It sits on top of everything and is imported by nothing.
+
+Exit status: 0: all done. 1: done, but some files were refused; each was named on stderr. 2: not
+done; a sentence on stderr says why. 130: stopped by Ctrl-C.
+"""
+
+import argparse
+import errno
+import os
+import sys
+import traceback
+
+from malaria.given.command_line import data, evaluate, predict, train
+
+
+def main(argv=None):
+    """Run one command; `argv` defaults to the process's own arguments. Returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="malaria",
+        description="Tell parasitized blood cells from uninfected ones, from raw TensorFlow.",
+        epilog="For teaching and research. It is no medical device and must not guide treatment.",
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in (data, train, predict, evaluate):
+        command.add_parser(commands)
+    arguments = parser.parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("malaria: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if arguments.debug:
+            raise
+        print(f"malaria: {sentence_for(error)}", file=sys.stderr)
+        return 2
+
+
+def sentence_for(error):
+    """What to tell a person about an exception."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if error.filename else ""
+        if error.errno == errno.ENOSPC:
+            return f"The disk is full{where}. Free some space and run the command again."
+        return f"{error.strerror}{where}"
+    if isinstance(error, MemoryError):
+        return "There is not enough memory. Try a smaller --batch-size or --image-size."
+    if isinstance(error, (OSError, ValueError)):
+        return " ".join(str(error).split())
+    # Neither bad input nor the disk: the line helps whoever wrote the module.
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    text = " ".join(str(error).split())
+    if len(text) > 300:  # TensorFlow's messages can hold a whole graph
+        text = f"{text[:300]} ..."
+    kind = type(error).__name__
+    return f"{kind} in {frame.filename}, line {frame.lineno}: {text} (--debug shows more)"

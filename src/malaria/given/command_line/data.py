@@ -1,0 +1,48 @@
+"""`malaria data`: draw the practice cells, or fetch the real ones."""
+
+from pathlib import Path
+
+from malaria.given import nih_download, practice_cells
+from malaria.given.command_line.common import DATA, whole_number
+
+
+def add_parser(commands):
+    """Add the command to argparse's `commands`."""
+    parser = commands.add_parser(
+        "data",
+        help="draw the practice cells, or download the real ones",
+        description="Draw the practice cells. With --nih, download the real cells instead (353 MB);"
+        " with --from-zip, unpack a zip of them that is already here.",
+    )
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--nih", action="store_true", help="download the NIH cells")
+    source.add_argument("--from-zip", type=Path, metavar="FILE", help="unpack this zip")
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="default: data/practice_cells or data/nih_cells"
+    )
+    for name, least, default in (("patients", 2, 60), ("cells", 4, 2400), ("seed", 0, 0)):
+        parser.add_argument(
+            f"--{name}",
+            type=whole_number(least),
+            default=default,
+            help=f"of the practice cells; default: {default}",
+        )
+    parser.set_defaults(run=run)
+
+
+def run(arguments):
+    """Run the command; returns the exit status."""
+    if arguments.nih or arguments.from_zip:
+        folder = arguments.out or DATA / "nih_cells"
+        if arguments.from_zip:
+            cells = nih_download.unpack_cells(arguments.from_zip, folder)
+        else:
+            cells = nih_download.fetch_nih_cells(folder)
+        print(nih_download.CREDIT)
+    else:
+        folder = arguments.out or DATA / "practice_cells"
+        cells = practice_cells.draw_cells(
+            folder, arguments.patients, arguments.cells, arguments.seed
+        )
+    print(f"The cells are in {cells}")
+    return 0

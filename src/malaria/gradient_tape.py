@@ -1,0 +1,174 @@
+"""Lesson 5: gradients: by tape, by differences, by hand; and the optimizer that follows them.
+
+Sources
+    [1] Griewank and Walther, "Evaluating derivatives", SIAM 2008: reverse-mode differentiation.
+    [2] Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
+        Nature 323, 1986.
+    [3] Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", ICML
+        2013, algorithm 1: clipping by the global norm.
+    [4] Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
+    [5] Simonyan, Vedaldi and Zisserman, "Deep inside convolutional networks", 2013, section 3.1:
+        saliency maps.
+"""
+
+import tensorflow as tf
+
+from .cnn_model import softmax_cross_entropy
+
+
+def gradient_at(function, point):
+    """The gradient of a scalar function, by `tf.GradientTape`.
+
+    Args:
+        function: From a tensor to a scalar tensor.
+        point: Where to take the gradient: a tensor or array, float, any shape.
+
+    Returns:
+        A tensor of the shape and dtype of `point`.
+    """
+    point = tf.convert_to_tensor(point)
+    raise NotImplementedError("Exercise 5.1: watch the point, record the function, ask the tape")
+
+
+def numerical_gradient(function, point, epsilon=1e-3):
+    """The gradient of a scalar function, by central differences, element by element.
+
+    Args:
+        function: From a tensor to a scalar tensor.
+        point: Where to take the gradient: a tensor or array, float, any shape.
+        epsilon: Half the distance between the two points of each difference. The error of the
+            method falls with its square, the rounding error grows with its inverse.
+
+    Returns:
+        A tensor of the shape and dtype of `point`.
+    """
+    point = tf.convert_to_tensor(point)
+    raise NotImplementedError("Exercise 5.2: (f(x + e) - f(x - e)) / 2e for each element in turn")
+
+
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    """Back-propagation written out: dense, ReLU, dense, softmax cross-entropy [2]. No tape.
+
+    Args:
+        features: `(B, F)`, float.
+        labels: `(B,)`, int.
+        w1, b1: The hidden layer, `(F, H)` and `(H,)`.
+        w2, b2: The output layer, `(H, K)` and `(K,)`.
+
+    Returns:
+        `(dw1, db1, dw2, db2)`: the gradients of the mean loss over the batch, each of the shape of
+        its variable.
+    """
+    features = tf.convert_to_tensor(features)
+    raise NotImplementedError("Exercise 5.3: keep what the way back needs, then the chain rule")
+
+
+def loss_and_gradients(model, images, labels):
+    """The loss of a batch in training mode, and its gradients.
+
+    Args:
+        model: A `CNN`.
+        images: `(B, S, S, 3)`, float, in [0, 1].
+        labels: `(B,)`, int.
+
+    Returns:
+        `(loss, gradients)`: a scalar, and a list in the order of `model.trainable_variables`.
+
+    Raises:
+        ValueError: The loss does not depend on some variable; the sentence names it.
+    """
+    raise NotImplementedError("Exercise 5.4: record in training mode, refuse gradients of None")
+
+
+def clip_gradients(gradients, max_norm):
+    """Scale gradients that are too long, all by one factor, so that they keep their direction [3].
+
+    Args:
+        gradients: A list of tensors, float.
+        max_norm: The greatest global norm: the root of the sum of all squares.
+
+    Returns:
+        A list of tensors: scaled to `max_norm` if their global norm exceeds it, else unchanged.
+
+    Raises:
+        ValueError: `max_norm` is not positive.
+    """
+    if isinstance(max_norm, (int, float)) and max_norm <= 0:
+        raise ValueError(f"The greatest norm must be positive, not {max_norm}.")
+    raise NotImplementedError("Exercise 5.5: one norm over all gradients, one factor, at most 1")
+
+
+def adam_update(gradient, m, v, t, learning_rate, beta_1, beta_2, epsilon):
+    """One step of Adam for one variable, as pure mathematics [4, algorithm 1].
+
+    Args:
+        gradient: g_t, float, any shape.
+        m, v: The moving averages of g and of g squared after step t - 1, same shape.
+        t: The number of this step, from 1, a float scalar.
+        learning_rate, beta_1, beta_2, epsilon: As in the paper: alpha, beta_1, beta_2, epsilon.
+
+    Returns:
+        `(change, m, v)`: what to subtract from the variable, and the new averages.
+    """
+    raise NotImplementedError("Exercise 5.6: the averages, their bias correction, the change")
+
+
+class Adam(tf.Module):
+    """The Adam optimizer [4]: `adam_update`, with a memory.
+
+    Attributes:
+        learning_rate: A `tf.Variable`: assign to it, and compiled steps follow.
+    """
+
+    def __init__(self, variables, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+        """Make the slots for `variables`, a list of float `tf.Variable` of one dtype."""
+        super().__init__()
+        self.updated = list(variables)
+        if not self.updated:
+            raise ValueError("The optimizer needs at least one variable.")
+        dtype = self.updated[0].dtype
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.learning_rate = tf.Variable(learning_rate, dtype=dtype, trainable=False)
+        raise NotImplementedError("Exercise 5.6: a step counter, two slots for each variable")
+
+    def apply(self, gradients):
+        """Update the variables, given their gradients in the order of `variables`.
+
+        Raises:
+            ValueError: There are not as many gradients as variables.
+        """
+        if len(gradients) != len(self.updated):
+            raise ValueError(
+                f"There are {len(gradients)} gradients for {len(self.updated)} variables."
+            )
+        raise NotImplementedError("Exercise 5.6: count the step, update variables and slots")
+
+
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    """One step of training: loss, gradients, clipping, update.
+
+    Args:
+        model: A `CNN`.
+        optimizer: An optimizer over `model.trainable_variables`, such as `Adam`.
+        images: `(B, S, S, 3)`, float, in [0, 1].
+        labels: `(B,)`, int.
+        max_norm: The greatest global norm of the gradients.
+
+    Returns:
+        The loss before the step, a scalar.
+    """
+    raise NotImplementedError("Exercise 5.7: put 5.4, 5.5 and the optimizer together")
+
+
+def saliency_map(model, images):
+    """How strongly each pixel moves the parasitized logit [5].
+
+    Args:
+        model: A `CNN`. It runs as in use, not as in training.
+        images: `(B, S, S, 3)`, float, in [0, 1].
+
+    Returns:
+        `(B, S, S)`, not negative: the greatest absolute derivative over the three channels.
+    """
+    images = tf.convert_to_tensor(images)
+    raise NotImplementedError("Exercise 5.8: differentiate the parasitized logits by the pixels")

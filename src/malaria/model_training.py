@@ -1,0 +1,181 @@
+"""Lesson 6: training in two phases: the whole network, then the head on a frozen base.
+
+Sources
+    [1] Yosinski et al., "How transferable are features in deep neural networks?", NIPS 2014: what a
+        frozen base keeps.
+    [2] Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27, 2006, section 7:
+        the area under the curve as a probability.
+    [3] Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017,
+        equation 5: cosine decay.
+    [4] Goyal et al., "Accurate, large minibatch SGD", 2017, section 2.2: the warm-up.
+    [5] Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016,
+        section 7: label smoothing.
+"""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from malaria.given.journal import BestWeights, Journal
+
+from .cnn_model import softmax_cross_entropy
+from .gradient_tape import Adam, clip_gradients
+from .tf_function import RunningMean
+
+HEAD_BATCH = 64  # features in a batch of the head phase
+
+
+def variables_to_train(model, phase):
+    """The variables that a phase of the training changes.
+
+    Args:
+        model: A `CNN`.
+        phase: "whole" or "head".
+
+    Returns:
+        A list of variables: all trainable ones, or those of the head.
+
+    Raises:
+        ValueError: The phase is neither of the two.
+    """
+    raise NotImplementedError("Exercise 6.1: choose by phase, refuse any other")
+
+
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
+    """Compile a training step for one phase.
+
+    Args:
+        model: A `CNN`.
+        phase: "whole" or "head". In the head phase the base stays as it is, bit for bit, its
+            batch-norm statistics included, and runs as outside training.
+        optimizer: An optimizer over `variables_to_train(model, phase)`, in that order.
+        max_norm: The greatest global norm of the gradients.
+        label_smoothing: As in `softmax_cross_entropy`.
+
+    Returns:
+        A `tf.function` from `(images, labels)` to the loss before the step, a scalar.
+
+    Raises:
+        ValueError: The phase is neither of the two.
+    """
+    variables = variables_to_train(model, phase)
+    raise NotImplementedError("Exercise 6.2: differentiate by this phase's variables only")
+
+
+def evaluate(model, dataset):
+    """How well a model does on a dataset. Changes nothing.
+
+    Args:
+        model: A callable such as `CNN`: images and `training` to logits `(B, 2)`.
+        dataset: A `tf.data.Dataset` of `(images, labels)` batches.
+
+    Returns:
+        A dict of floats, each over all examples: `loss`; `accuracy`; `sensitivity`, the share of
+        the parasitized cells that are found; `specificity`, the share of the uninfected cells that
+        are cleared; `auc`, the probability that a random parasitized cell scores higher than a
+        random uninfected one, ties counted half [2]. NaN where a class is absent.
+
+    Raises:
+        ValueError: The dataset is empty.
+    """
+    raise NotImplementedError("Exercise 6.3: gather all batches, then compute the five figures")
+
+
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    """The learning rate: a linear warm-up from 0 to `peak`, then half a cosine back to 0 [3, 4].
+
+    Args:
+        step: The number of steps done, an int or a scalar tensor.
+        total_steps: The number of steps in all.
+        peak: The greatest learning rate.
+        warmup_fraction: The share of the steps spent on the warm-up, in [0, 1); it may end between
+            two steps.
+
+    Returns:
+        A scalar tensor: 0 at step 0 (without a warm-up: `peak`), 0 from `total_steps` on.
+
+    Raises:
+        ValueError: `total_steps` is not positive, or `warmup_fraction` not in [0, 1).
+    """
+    if total_steps <= 0 or not 0 <= warmup_fraction < 1:
+        raise ValueError(
+            f"The steps must be positive and the warm-up in [0, 1), "
+            f"not {total_steps} and {warmup_fraction}."
+        )
+    step = tf.convert_to_tensor(step)
+    step = step if step.dtype.is_floating else tf.cast(step, tf.float32)
+    raise NotImplementedError("Exercise 6.4: a line up, half a cosine down, then 0")
+
+
+def base_features(model, dataset):
+    """Run the frozen base once over a dataset, so that the head can train on its output.
+
+    Args:
+        model: A `CNN`.
+        dataset: A `tf.data.Dataset` of `(images, labels)` batches.
+
+    Returns:
+        `(features, labels)`, `(N, F)` and `(N,)`, in the order of the dataset.
+
+    Raises:
+        ValueError: The dataset is empty.
+    """
+    raise NotImplementedError("Exercise 6.5: the base outside training, batch by batch, joined")
+
+
+class Head(tf.Module):
+    """The head of a model, as a network of its own: it takes features for images."""
+
+    def __init__(self, model):
+        """Share the head of `model`, a `CNN`."""
+        super().__init__()
+        self.head = model.head
+        self.head_variables = model.head_variables
+
+    def features(self, features, training):
+        """The features themselves: the base has run already."""
+        return features
+
+    def __call__(self, features, training=False):
+        """Features `(B, F)` to logits `(B, 2)`."""
+        return self.head(features, training)
+
+
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+    max_norm=5.0,
+    label_smoothing=0.0,
+    seed=0,
+    folder=None,
+    progress=True,
+):
+    """Train in two phases: the whole network, then the head, from the best weights so far.
+
+    Afterwards the model has the weights of the epoch with the lowest validation loss. Ctrl-C ends
+    the training early, and leaves the best weights up to then.
+
+    Args:
+        model: A `CNN`; trained in place.
+        train_set, val_set: `tf.data.Dataset` of `(images, labels)` batches.
+        whole_epochs, head_epochs: The number of epochs of each phase.
+        learning_rate, head_learning_rate: The greatest learning rate of each phase.
+        max_norm: The greatest global norm of the gradients.
+        label_smoothing: As in `softmax_cross_entropy`, for the training loss only.
+        seed: An int: the order of the features in the head phase.
+        folder: Where to store the state after every epoch. A state that is already there is gone on
+            from, to the same weights as if nothing had happened. None stores nothing.
+        progress: Whether to show a bar for each epoch.
+
+    Returns:
+        The history, a dict of lists with one entry an epoch: `phase`, `loss` (over the training
+        examples), and `val_loss`, `val_accuracy`, `val_sensitivity`, `val_specificity`, `val_auc`.
+    """
+    raise NotImplementedError("Exercise 6.6: steps, validation, keep the best, record; two phases")

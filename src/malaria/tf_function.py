@@ -1,0 +1,115 @@
+"""Lesson 4: graphs: what `tf.function` traces, when it traces again, and what it keeps.
+
+Sources
+    [1] "Better performance with tf.function", https://www.tensorflow.org/guide/function: tracing,
+        signatures, the rules for variables.
+    [2] Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep convolutional neural
+        networks", NIPS 2012, section 4.1: predictions averaged over views of the image.
+"""
+
+import tensorflow as tf
+
+from .data_preprocessing import flip_and_rotate, jitter_stain
+
+
+def count_traces(function, calls):
+    """How often a fresh `tf.function` of a Python function is traced over some calls.
+
+    Args:
+        function: A Python function, not yet compiled.
+        calls: A list of argument tuples, such as `[(1,), (2,)]`.
+
+    Returns:
+        The number of traces, an int.
+    """
+    raise NotImplementedError("Exercise 4.1: compile, make the calls, ask for the tracing count")
+
+
+def compile_classifier(model, image_size):
+    """Compile a model into a function from images to probabilities.
+
+    Args:
+        model: A callable such as `CNN`: images and `training` to logits `(B, 2)`, with the
+            attribute `trainable_variables`.
+        image_size: The side S of the images, in pixels.
+
+    Returns:
+        A `tf.function` from `(B, S, S, 3)` to P(parasitized), `(B,)`. It is traced once, whatever
+        the batch size B, and follows the model's weights as they change.
+    """
+    raise NotImplementedError("Exercise 4.2: leave the batch size open in the signature")
+
+
+class RunningMean(tf.Module):
+    """The mean of all values seen so far, however they were batched."""
+
+    def __init__(self):
+        """Start with no value seen."""
+        super().__init__()
+        # float64 holds the sum of a million float32 losses without visible rounding.
+        self.total = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        self.count = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+
+    def update(self, values):
+        """Take in `values`, of any shape and number dtype."""
+        values = tf.cast(values, tf.float64)
+        raise NotImplementedError("Exercise 4.3: add the sum and the number of the values")
+
+    def result(self):
+        """The mean of all values since the last reset, a float64 scalar; of no values: 0."""
+        raise NotImplementedError("Exercise 4.3: divide; of no values, return 0")
+
+    def reset(self):
+        """Forget all values."""
+        raise NotImplementedError("Exercise 4.3: set both variables to 0")
+
+
+def average_over_views(classify, images, views):
+    """Average a classifier over the first symmetries of the square [2].
+
+    View k = 0..3 is the image after k quarter turns (`tf.image.rot90`); view 4 + k is its
+    left-right mirror image after k quarter turns.
+
+    Args:
+        classify: A function from images `(B, S, S, 3)` to `(B,)`.
+        images: `(B, S, S, 3)`, float, square.
+        views: How many views, 1 to 8: an int or an int tensor.
+
+    Returns:
+        The mean, `(B,)`, of the dtype of `images`.
+
+    Raises:
+        ValueError: `views` is an int outside 1 to 8, or the images are not square.
+    """
+    images = tf.convert_to_tensor(images)
+    if isinstance(views, int) and not 1 <= views <= 8:
+        raise ValueError(f"A square has 8 views, so views must lie in 1 to 8, not be {views}.")
+    if images.shape[1] != images.shape[2]:
+        raise ValueError(f"Only square images can be turned, not images of shape {images.shape}.")
+    raise NotImplementedError("Exercise 4.4: loop in the graph, so that the body is traced once")
+
+
+def make_augmenter(seed):
+    """A compiled augmentation: each call draws new symmetries and stains.
+
+    Args:
+        seed: An int. A second augmenter made with it repeats the first one's draws, call by call.
+
+    Returns:
+        A `tf.function` from images `(B, S, S, 3)` in [0, 1] to images of the same shape and dtype.
+        Images keep their place in the batch, so the labels stay true.
+    """
+    raise NotImplementedError("Exercise 4.5: keep the state of the draws outside the function")
+
+
+def compile_epoch(step):
+    """Compile a whole epoch into one graph.
+
+    Args:
+        step: A function from a batch `(images, labels)` to the batch's mean loss, a scalar.
+
+    Returns:
+        A function from a `tf.data.Dataset` of batches to the mean loss over all examples, a scalar:
+        a short last batch weighs as much as its examples. Traced once over the epochs.
+    """
+    raise NotImplementedError("Exercise 4.6: loop over the dataset in the graph, weigh by batch")
