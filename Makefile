@@ -1,0 +1,39 @@
+# make demo      from nothing to a trained classifier with a report
+# make test      all of the project's tests, on the reference
+# make lessons   JupyterLab at lesson 1
+# The README has each of them as plain lines, for those without make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Kept free of the user's own settings: nothing outside .venv is imported.
+export PYTHONNOUSERSITE := 1
+
+.PHONY: demo test lessons record stubs
+
+demo: .venv/installed
+	$(BIN)/malaria train --modules solutions --out runs/demo --resume
+
+test: .venv/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/python -m pytest --modules solutions
+	$(BIN)/python -m pytest --modules solutions -o addopts= --nbval --nbval-current-env \
+		--nbval-cell-timeout 300 lessons
+
+lessons: .venv/installed
+	$(BIN)/jupyter lab lessons/1_train_test_split.ipynb
+
+# For maintainers.
+
+stubs: .venv/installed  ## make the stubs in src/malaria anew from solutions/
+	$(BIN)/python -m malaria.given.stubs
+
+record: .venv/installed  ## run all lessons on the reference and store what they print
+	MALARIA_MODULES=solutions $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+		lessons/*.ipynb
+
+# The stamp is touched last, so that a broken install is begun again.
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[develop]"
+	touch $@

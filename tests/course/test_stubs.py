@@ -1,0 +1,80 @@
+"""The stubs are made from the reference, and the maker does what it says."""
+
+import ast
+
+import pytest
+
+from malaria import LESSON_MODULES, OWN_MODULES, PROJECT
+from malaria.given.stubs import first_unwritten, make_stub
+
+ONE_FUNCTION = '''
+def double(x):
+    """Twice x."""
+    x = float(x)
+    # Exercise 1.1: double it
+    def helper(y):
+        return y
+    return 2 * helper(x)
+
+
+AFTER = 1
+'''
+
+
+def test_the_answer_gives_way_to_a_loud_hole():
+    """Everything above the marker and below the function stays; a nested function is answer."""
+    stub = make_stub(ONE_FUNCTION)
+    assert 'x = float(x)\n    raise NotImplementedError("Exercise 1.1: double it")\n\n\n' in stub
+    assert "helper" not in stub
+    assert stub.endswith("AFTER = 1\n")
+    names = {}
+    exec(compile(stub, "stub", "exec"), names)
+    with pytest.raises(NotImplementedError, match=r"Exercise 1\.1"):
+        names["double"](1)
+
+
+def test_a_marker_in_a_string_is_no_marker():
+    """The maker reads tokens, not text."""
+    source = 'def f():\n    return "# Exercise 1.1: no marker"\n'
+    assert make_stub(source) == source
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("# Exercise 1.1: lost\nx = 1\n", "in no function"),
+        (
+            "def f():\n    # Exercise 1.1: one\n    x = 1\n    # Exercise 1.2: two\n    return x\n",
+            "second marker",
+        ),
+    ],
+)
+def test_a_misplaced_marker_is_refused(source, message):
+    """A marker outside a function has no end, and of two in one function one would vanish."""
+    with pytest.raises(ValueError, match=message):
+        make_stub(source)
+
+
+@pytest.mark.parametrize("name", LESSON_MODULES)
+def test_the_committed_stub_is_the_made_one(name):
+    """One source: a stub edited by hand, or a solution changed alone, shows here."""
+    source = (PROJECT / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+    stub = (OWN_MODULES / f"{name}.py").read_text(encoding="utf-8")
+    assert stub == make_stub(source), f"{name}: run `make stubs`"
+    ast.parse(stub)
+
+
+def test_the_first_unwritten_exercise_is_the_lowest_number(tmp_path):
+    """The order is that of the course, not that of the files; missing modules are the learner's."""
+    assert first_unwritten(PROJECT / "solutions") is None
+    for name in LESSON_MODULES:
+        (tmp_path / f"{name}.py").write_text("", encoding="utf-8")
+    assert first_unwritten(tmp_path) is None
+    hole = 'raise NotImplementedError("Exercise {}: x")\n'
+    (tmp_path / "train_test_split.py").write_text(hole.format("5.2"), encoding="utf-8")
+    (tmp_path / "cnn_model.py").write_text(hole.format("3.10"), encoding="utf-8")
+    assert first_unwritten(tmp_path) == ("3.10", tmp_path / "cnn_model.py")
+    (tmp_path / "cnn_model.py").unlink()
+    number, file = first_unwritten(tmp_path)
+    assert file.parent == tmp_path or file.parent == OWN_MODULES
+    assert number <= "5.2"
