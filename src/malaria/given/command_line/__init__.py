@@ -46,7 +46,7 @@ def sentence_for(error):
     """What to tell a person about an exception."""
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""
-        if error.errno == errno.ENOSPC:
+        if error.strerror == os.strerror(errno.ENOSPC):  # the system's own words, not ours
             return f"The disk is full{where}. Free some space and run the command again."
         return f"{error.strerror}{where}"
     if isinstance(error, MemoryError):

@@ -18,7 +18,10 @@ def add_parser(commands):
     source.add_argument("--nih", action="store_true", help="download the NIH cells")
     source.add_argument("--from-zip", type=Path, metavar="FILE", help="unpack this zip")
     parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="default: data/practice_cells or data/nih_cells"
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="default: data/practice_cells, data/nih_cells or data/from_zip",
     )
     for name, least, default in (("patients", 2, 60), ("cells", 4, 2400), ("seed", 0, 0)):
         parser.add_argument(
@@ -32,12 +35,11 @@ def add_parser(commands):
 
 def run(arguments):
     """Run the command; returns the exit status."""
-    if arguments.nih or arguments.from_zip:
-        folder = arguments.out or DATA / "nih_cells"
-        if arguments.from_zip:
-            cells = nih_download.unpack_cells(arguments.from_zip, folder)
-        else:
-            cells = nih_download.fetch_nih_cells(folder)
+    if arguments.nih:
+        cells = nih_download.fetch_nih_cells(arguments.out or DATA / "nih_cells")
+        print(nih_download.CREDIT)
+    elif arguments.from_zip:
+        cells = nih_download.unpack_cells(arguments.from_zip, arguments.out or DATA / "from_zip")
         print(nih_download.CREDIT)
     else:
         folder = arguments.out or DATA / "practice_cells"

@@ -1,0 +1,293 @@
+"""The command `malaria`, end to end on a few small cells: what it writes, and how it refuses."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from malaria import PROJECT
+from malaria.given.command_line import main
+from malaria.given.practice_cells import draw_cells
+from malaria.given.stubs import make_stub
+
+# 16 pixels is the least that four blocks of pooling leave something of.
+SMALL = ["--modules", "solutions", "--image-size", "16", "--whole-epochs", "2", "--head-epochs", "1"]
+
+
+@pytest.fixture(scope="session")
+def cells(tmp_path_factory):
+    """A folder of practice cells whose path has a space and letters beyond ASCII."""
+    return draw_cells(tmp_path_factory.mktemp("Zellen für uns") / "cells", 12, 120, progress=False)
+
+
+@pytest.fixture(scope="session")
+def finished_run(cells):
+    """A small run, trained to its end."""
+    folder = cells.parent.parent / "ein Lauf"
+    assert main(["train", "--data", str(cells), "--out", str(folder), *SMALL]) == 0
+    return folder
+
+
+def refusal(capsys, *arguments):
+    """What the command says when it refuses: one line on stderr, and no traceback."""
+    status = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    assert status == 2
+    assert captured.err.startswith("malaria: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def start(*arguments):
+    """The command in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", "from malaria.given.command_line import main; exit(main())"]
+        + [str(argument) for argument in arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        env=os.environ | {"PYTHONUTF8": "1"},
+    )
+
+
+def wait_for(path, process):
+    """Wait until `path` is there, at most a minute, or the process has ended without it."""
+    for _ in range(1200):
+        if path.exists():
+            return
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.05)
+    process.kill()
+    pytest.fail(f"{path.name} did not appear within a minute")
+
+
+def weights_of(run):
+    """The weights of a run, as one list of arrays."""
+    with np.load(run / "weights.npz") as file:
+        return [file[name] for name in file.files]
+
+
+def same_weights(first, second):
+    """Whether two runs have the same weights, bit for bit."""
+    return all(
+        np.array_equal(a, b) for a, b in zip(weights_of(first), weights_of(second), strict=True)
+    )
+
+
+def test_a_run_folder_holds_what_it_promises(finished_run):
+    """Weights, SavedModel, history, scores and report; and the report needs no network."""
+    names = {"settings.json", "split.json", "weights.npz", "saved_model", "history.json"}
+    names |= {"scores.json", "report.html", "checkpoints"}
+    assert {path.name for path in finished_run.iterdir()} == names
+    history = json.loads((finished_run / "history.json").read_text(encoding="utf-8"))
+    assert history["phase"] == ["whole", "whole", "head"]
+    split = json.loads((finished_run / "split.json").read_text(encoding="utf-8"))
+    patients = [{name.split("_")[0] for name in split[key]} for key in ("train", "val", "test")]
+    assert not patients[0] & patients[1] | patients[0] & patients[2] | patients[1] & patients[2]
+
+
+def test_the_saved_model_loads_in_plain_tensorflow(finished_run, cells, capsys):
+    """Bytes in, probability out, in a process that never imports this package."""
+    files = sorted((cells / "Parasitized").iterdir())[:5]
+    code = (
+        "import sys, json, tensorflow as tf;"
+        "loaded = tf.saved_model.load(sys.argv[1]);"
+        "files = tf.stack([tf.io.read_file(name) for name in sys.argv[2:]]);"
+        "p = loaded.signatures['serving_default'](files=files)['probability'];"
+        "assert 'malaria' not in sys.modules;"
+        "print(json.dumps([float(x) for x in p]))"
+    )
+    command = [sys.executable, "-c", code, finished_run / "saved_model", *files]
+    plain = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert main(["predict", "--run", str(finished_run), "--json", *map(str, files)]) == 0
+    ours = [row["probability"] for row in json.loads(capsys.readouterr().out)]
+    np.testing.assert_allclose(json.loads(plain.stdout), ours, atol=1e-4)
+
+
+def test_predict_names_bad_files_and_does_the_others(finished_run, cells, tmp_path, capsys):
+    """One sentence for each bad file on stderr, every good one in the table, exit status 1."""
+    good = sorted((cells / "Uninfected").iterdir())[:3]
+    image = Image.open(good[0])
+    bad = {
+        "text.png": lambda path: path.write_text("no image", encoding="utf-8"),
+        "empty.png": lambda path: path.write_bytes(b""),
+        "cut.png": lambda path: path.write_bytes(good[0].read_bytes()[:-400]),
+        "deep.png": lambda path: Image.new("I;16", (40, 40)).save(path),
+        "palette.png": lambda path: image.convert("P").save(path),
+        "grey.png": lambda path: image.convert("L").save(path),
+        "alpha.png": lambda path: image.convert("RGBA").save(path),
+        "dot.png": lambda path: Image.new("RGB", (1, 1)).save(path),
+        "huge.png": lambda path: Image.new("RGB", (20_000, 20_000)).save(path),
+    }
+    for name, write in bad.items():
+        write(tmp_path / name)
+    for path in good:
+        shutil.copy(path, tmp_path)
+    arguments = ["predict", "--csv", "--run", str(finished_run), str(tmp_path)]
+    assert main([*arguments, str(tmp_path / "nowhere.png")]) == 1
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err
+    for name in [*bad, "nowhere.png"]:
+        assert sum(name in line for line in captured.err.splitlines()) == 1, name
+    assert [line.split(",")[0] for line in captured.out.splitlines()[1:]] == [
+        str(tmp_path / path.name) for path in good
+    ]
+
+
+def test_heatmaps_of_files_of_one_name_do_not_overwrite_each_other(
+    finished_run, cells, tmp_path, capsys
+):
+    """Two folders often hold the same file name."""
+    source = next((cells / "Parasitized").iterdir())
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(source, tmp_path / folder / "cell.png")
+    maps = tmp_path / "maps"
+    arguments = ["predict", "--run", str(finished_run), "--heatmap", str(maps)]
+    assert main([*arguments, str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    assert sorted(path.name for path in maps.iterdir()) == [
+        "cell_2_heatmap.png",
+        "cell_heatmap.png",
+    ]
+
+
+def test_evaluate_warns_of_cells_it_was_trained_on(finished_run, cells, capsys):
+    """Figures on the training cells say nothing about new patients."""
+    assert main(["evaluate", "--json", "--run", str(finished_run), "--data", str(cells)]) == 0
+    captured = capsys.readouterr()
+    assert "were in the run's training set" in captured.err
+    figures = json.loads(captured.out)
+    assert figures["cells"] == 120
+    assert 0 <= figures["classifier"]["auc"] <= 1
+
+
+def test_a_taken_folder_is_left_alone(finished_run, cells, tmp_path, capsys):
+    """Neither a run nor a person's other files are overwritten."""
+    data = ["--data", cells, *SMALL]
+    assert "already holds a run" in refusal(capsys, "train", "--out", finished_run, *data)
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
+    assert "other things than a run" in refusal(capsys, "train", "--out", tmp_path, *data)
+
+
+def test_resuming_a_finished_run_changes_nothing(finished_run, cells, tmp_path, capsys):
+    """`make demo` twice: the second time there is nothing left to do."""
+    copy = tmp_path / "copy"
+    shutil.copytree(finished_run, copy)
+    assert main(["train", "--resume", "--data", str(cells), "--out", str(copy), *SMALL]) == 0
+    assert same_weights(finished_run, copy)
+
+
+def test_a_run_is_not_resumed_under_other_settings(finished_run, cells, tmp_path, capsys):
+    """Half a run at one image size and half at another is no run."""
+    resume = ["train", "--resume", "--out", finished_run]
+    said = refusal(capsys, *resume, "--data", cells, "--image-size", "32")
+    assert "made with image size 16, not 32" in said
+    other = draw_cells(tmp_path / "other", 6, 60, seed=5, progress=False)
+    assert "made with data" in refusal(capsys, *resume, "--data", other)
+    moved = cells / "Uninfected" / "C1_thinF_IMG_1_cell_9999.png"
+    shutil.copy(next((cells / "Uninfected").iterdir()), moved)
+    try:
+        assert "are not those that the run" in refusal(capsys, *resume, "--data", cells)
+    finally:
+        moved.unlink()
+
+
+def test_unwritten_exercises_are_named(cells, tmp_path):
+    """The first one in course order, before anything is trained or written."""
+    stubs = tmp_path / "stubs"
+    shutil.copytree(PROJECT / "solutions", stubs)
+    source = (PROJECT / "solutions" / "cnn_model.py").read_text(encoding="utf-8")
+    (stubs / "cnn_model.py").write_text(make_stub(source), encoding="utf-8")
+    command = ["train", "--modules", stubs, "--data", cells, "--out", tmp_path / "run"]
+    process = start(*command)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "Exercise 3.1 in" in said
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (["--modules", "nobody's"], "is no folder"),
+        (["--data", "nowhere"], "nowhere"),
+        (["--views", "9"], "8 symmetries"),
+    ],
+)
+def test_bad_arguments_are_refused(change, sentence, cells, tmp_path):
+    """In a process of its own, because --modules would move this one's switch."""
+    arguments = ["train", "--data", cells, "--out", tmp_path / "run", *SMALL]
+    process = start(*arguments, *change)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert sentence in said
+    assert "Traceback" not in said
+
+
+def test_data_that_cannot_be_split_is_refused(cells, tmp_path, capsys):
+    """One class, one patient, fewer patients than sets, names without a patient."""
+    train = ["train", *SMALL, "--out", tmp_path / "run", "--data"]
+    folders = {}
+    for kind in ("one class", "one patient", "two patients", "no patient", "empty"):
+        folders[kind] = tmp_path / kind
+        for name in ("Parasitized", "Uninfected"):
+            (folders[kind] / name).mkdir(parents=True)
+    cell = next((cells / "Parasitized").iterdir())
+    shutil.copy(cell, folders["one class"] / "Parasitized")
+    for name in ("Parasitized", "Uninfected"):
+        for number in range(4):
+            shutil.copy(cell, folders["one patient"] / name / f"C7_IMG_1_cell_{number}.png")
+            shutil.copy(cell, folders["two patients"] / name / f"C{number % 2}_cell_{number}.png")
+            shutil.copy(cell, folders["no patient"] / name / f"cell_{number}.png")
+    for kind, sentence in {
+        "one class": "Uninfected",
+        "one patient": "1 patient(s) cannot be split into 3 sets",
+        "two patients": "2 patient(s) cannot be split into 3 sets",
+        "no patient": "--each-cell-its-own-patient",
+        "empty": "empty",
+    }.items():
+        assert sentence in refusal(capsys, *train, folders[kind]), kind
+        assert not (tmp_path / "run").exists()
+
+
+def test_predict_without_a_run_says_what_to_do(cells, tmp_path, capsys):
+    """An empty folder is no run."""
+    assert "no finished run" in refusal(capsys, "predict", "--run", tmp_path, cells)
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(finished_run, cells, tmp_path):
+    """kill -9 after the first stored epoch; then --resume, and bit-equal weights at the end."""
+    run = tmp_path / "killed"
+    command = ["train", "--data", cells, "--out", run, *SMALL]
+    process = start(*command)
+    wait_for(run / "checkpoints" / "checkpoint", process)
+    process.kill()
+    process.communicate()
+    assert not (run / "report.html").exists()
+    process = start(*command, "--resume")
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert same_weights(finished_run, run)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
+def test_ctrl_c_leaves_a_usable_run(cells, tmp_path, capsys):
+    """Interrupted after the first epoch: exit status 130, a classifier, a report that says so."""
+    run = tmp_path / "stopped"
+    process = start("train", "--data", cells, "--out", run, *SMALL[:4], "--whole-epochs", "500")
+    wait_for(run / "checkpoints" / "checkpoint", process)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert "--resume" in said
+    assert "stopped early" in (run / "report.html").read_text(encoding="utf-8")
+    cell = next((cells / "Parasitized").iterdir())
+    assert main(["predict", "--run", str(run), str(cell)]) == 0

@@ -1,0 +1,677 @@
+"""The download of the real cells, against a server in this process that misbehaves on demand.
+
+The server's zip is laid out as the NIH's. Every test works in a folder with spaces and non-ASCII
+letters in its name.
+"""
+
+import errno
+import hashlib
+import io
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from malaria.given import nih_download
+from malaria.given.nih_download import fetch_nih_cells, unpack_cells
+
+CELLS = {
+    f"cell_images/{name}/C{i}P1ThinF_IMG_20150918_144104_cell_{i}.png": os.urandom(300)
+    for name in ("Parasitized", "Uninfected")
+    for i in range(6)
+}
+STRAYS = {
+    "cell_images/Parasitized/Thumbs.db": b"a stray",
+    "cell_images/Uninfected/Thumbs.db": b"a stray",
+    "cell_images/Uninfected/notes.png/readme.txt": b"a stray",
+    "cell_images/Uninfected/._C1.png": b"a stray",
+    "__MACOSX/cell_images/Uninfected/._C1.png": b"a stray",
+}
+
+
+def make_zip(entries):
+    """The bytes of a zip with these entries: a dict from path to content."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path, content in entries.items():
+            archive.writestr(path, content)
+    return buffer.getvalue()
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `content` at any path and notes every Range asked for.
+
+    `script` holds what to do wrong in the coming requests, one word for each; when it is empty the
+    server does everything right.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, content):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.content, self.script, self.ranges = content, [], []
+        self.url = f"http://127.0.0.1:{self.server_port}/cell_images.zip"
+        self.closing = threading.Event()
+
+    def handle_error(self, request, client_address):
+        """Say nothing when a client that was interrupted or killed hangs up."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        """Keep the test run's output clean."""
+
+    def do_GET(self):
+        server, content = self.server, self.server.content
+        fault = server.script.pop(0) if server.script else ""
+        server.ranges.append(self.headers["Range"])
+        start = int(re.fullmatch(r"bytes=(\d+)-", self.headers["Range"])[1])
+        if fault.isdigit():
+            self.send_error(int(fault))
+            return
+        if fault == "silent":
+            server.closing.wait(10)
+            return
+        if fault == "redirect":
+            self.send_response(302)
+            self.send_header("Location", server.url)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        if fault == "starts early":  # a cache that answers in blocks; RFC 9110 allows it
+            start = max(0, start - 100)
+        if fault == "no ranges":
+            start = 0
+            self.send_response(200)
+        elif start >= len(content):
+            self.send_error(416)
+            return
+        else:
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        body = content[start:]
+        if fault != "cut, no length":
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(
+            body[: len(body) // 2] if fault in ("cut", "cut, no length", "stall") else body
+        )
+        if fault == "stall":
+            server.closing.wait(10)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    """No pauses, small chunks so that a small zip takes several writes, and no proxy."""
+    monkeypatch.setattr(nih_download, "PAUSES", (0, 0, 0))
+    monkeypatch.setattr(nih_download, "CHUNK", 512)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "réelles Zellen 疟疾" / "nih"
+
+
+@pytest.fixture
+def server():
+    with Server(make_zip(CELLS | STRAYS)) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.closing.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def fetch(server, folder):
+    """`fetch_nih_cells` from the server, with the right hash and size unless others are given."""
+
+    def call(**changes):
+        given = {
+            "url": server.url,
+            "sha256": hashlib.sha256(server.content).hexdigest(),
+            "size": len(server.content),
+            "progress": False,
+        }
+        return fetch_nih_cells(folder, **(given | changes))
+
+    return call
+
+
+def names_in(folder):
+    """What stands in the folder, without the lock, which is always there and always empty."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".cell_images.lock")
+
+
+def assert_whole(target):
+    """The set holds exactly the cells, each with its bytes, and the note."""
+    found = {
+        f"cell_images/{path.relative_to(target).as_posix()}": path.read_bytes()
+        for path in target.rglob("*")
+        if path.is_file() and path.name != "SOURCE.txt"
+    }
+    assert found == CELLS
+    assert nih_download.CREDIT in (target / "SOURCE.txt").read_text(encoding="utf-8")
+
+
+def failing_write(monkeypatch, error, after):
+    """Let the download's writes raise `error` once the file has `after` bytes."""
+
+    class Failing:
+        def __init__(self, _, file, __):
+            self.file, self.flush = file, file.flush
+
+        def write(self, data):
+            if self.file.tell() + len(data) > after:
+                raise error
+            self.file.write(data)
+
+    monkeypatch.setattr(nih_download, "CallbackIOWrapper", Failing)
+
+
+def failing_copy(monkeypatch, error):
+    """Let the unpacking raise `error` in the middle of its fourth cell."""
+    calls = []
+
+    def copy(source, file):
+        calls.append(source)
+        if len(calls) == 4:
+            file.write(b"half a cell")
+            raise error
+        file.write(source.read())
+
+    monkeypatch.setattr(nih_download.shutil, "copyfileobj", copy)
+
+
+# --- everything goes well
+
+
+def test_first_run(fetch, server, folder):
+    target = fetch()
+    assert target == folder / "cell_images"
+    assert_whole(target)
+    assert names_in(folder) == ["cell_images", "cell_images.zip"]
+    assert server.ranges == ["bytes=0-"]
+
+
+def test_second_run_does_nothing(fetch, server, folder):
+    target = fetch()
+    before = folder.stat().st_mtime_ns, target.stat().st_mtime_ns
+    assert fetch() == target
+    assert len(server.ranges) == 1
+    assert (folder.stat().st_mtime_ns, target.stat().st_mtime_ns) == before
+
+
+def test_a_lost_set_is_restored_from_the_zip(fetch, server, folder):
+    shutil.rmtree(fetch())
+    assert_whole(fetch())
+    assert len(server.ranges) == 1
+
+
+def test_a_redirection_is_followed(fetch, monkeypatch, server):
+    monkeypatch.setattr(nih_download, "PAUSES", ())
+    server.script = ["redirect"]
+    assert_whole(fetch())
+
+
+def test_the_hash_may_be_in_capitals(fetch, server):
+    assert_whole(fetch(sha256=hashlib.sha256(server.content).hexdigest().upper()))
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_progress_goes_to_stderr(fetch, capsys, server, progress):
+    server.script = ["cut"]
+    fetch(progress=progress)
+    out, err = capsys.readouterr()
+    assert out == ""
+    if progress:
+        for words in (
+            "Downloading: 100%",
+            "Trying again in 0 s: the connection broke",
+            "Unpacking",
+        ):
+            assert words in err
+    else:
+        assert err == ""
+
+
+def test_the_module_loads_no_tensorflow():
+    code = "import sys, malaria.given.nih_download; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env=environment()).returncode == 0
+
+
+# --- a download that breaks off
+
+
+def about_half(server):
+    """How many bytes are kept of a broken answer: urllib3 drops the chunk that was not filled."""
+    half = len(server.content) // 2
+    return range(half - nih_download.CHUNK, half + 1)
+
+
+@pytest.mark.parametrize("fault", ["cut", "cut, no length"])
+def test_truncation_is_resumed_within_the_run(fetch, server, fault):
+    """Without a Content-Length no error tells a broken answer from a whole one: its size does."""
+    server.script = [fault]
+    assert_whole(fetch())
+    assert len(server.ranges) == 2
+    assert int(server.ranges[1][len("bytes=") : -1]) in about_half(server)
+
+
+def test_truncation_is_resumed_by_the_next_run(fetch, server, folder):
+    server.script = ["cut", "503", "503", "503"]
+    with pytest.raises(OSError, match=r"could not be downloaded.*goes on from.*--from-zip FILE"):
+        fetch()
+    assert names_in(folder) == ["cell_images.zip.part"]
+    kept = (folder / "cell_images.zip.part").read_bytes()
+    assert len(kept) in about_half(server)
+    assert server.content.startswith(kept)
+    server.ranges.clear()
+    assert_whole(fetch())
+    assert server.ranges == [f"bytes={len(kept)}-"]
+    assert names_in(folder) == ["cell_images", "cell_images.zip"]
+
+
+@pytest.mark.parametrize("fault", ["no ranges", "starts early"])
+def test_an_answer_that_is_not_the_range_asked_for(fetch, server, folder, fault):
+    folder.mkdir(parents=True)
+    (folder / "cell_images.zip.part").write_bytes(server.content[:1000])
+    server.script = [fault]
+    assert_whole(fetch())
+    assert server.ranges == ["bytes=1000-"]
+
+
+def test_a_whole_part_is_not_downloaded_again(fetch, server, folder):
+    folder.mkdir(parents=True)
+    (folder / "cell_images.zip.part").write_bytes(server.content)
+    assert_whole(fetch())
+    assert server.ranges == []
+
+
+def test_a_part_that_is_too_long_is_dropped(fetch, server, folder):
+    folder.mkdir(parents=True)
+    (folder / "cell_images.zip.part").write_bytes(server.content + b"more")
+    assert_whole(fetch())
+    assert server.ranges == ["bytes=0-"]
+
+
+@pytest.mark.parametrize("length", [1000, None])
+def test_a_bad_part_costs_one_run(fetch, server, folder, length):
+    """A part whose bytes are wrong, a beginning or all of it, is found out by the hash."""
+    folder.mkdir(parents=True)
+    (folder / "cell_images.zip.part").write_bytes(bytes(len(server.content))[:length])
+    with pytest.raises(ValueError, match="was removed"):
+        fetch()
+    assert names_in(folder) == []
+    assert_whole(fetch())
+
+
+def test_a_bad_zip_in_the_cache_is_replaced(fetch, server, folder):
+    folder.mkdir(parents=True)
+    (folder / "cell_images.zip").write_bytes(b"damaged")
+    assert_whole(fetch())
+    assert (folder / "cell_images.zip").read_bytes() == server.content
+
+
+# --- a server that fails
+
+
+def test_wrong_hash(fetch, server, folder):
+    with pytest.raises(ValueError, match="SHA-256") as caught:
+        fetch(sha256="ab" * 32)
+    for words in ("ab" * 32, hashlib.sha256(server.content).hexdigest(), server.url):
+        assert words in str(caught.value)
+    assert names_in(folder) == []
+    assert_whole(fetch())
+
+
+def test_another_size_is_refused_before_the_download(fetch, server, folder):
+    """What was downloaded before stays: the page may be the sign-in page of a hotel."""
+    folder.mkdir(parents=True)
+    (folder / "cell_images.zip.part").write_bytes(server.content[:1000])
+    whole, server.content = server.content, b"<html>Please sign in</html>" * 100
+    server.script = ["no ranges"]
+    with pytest.raises(ValueError, match=rf"2,700 bytes where {len(whole):,} were expected"):
+        fetch(size=len(whole))
+    assert (folder / "cell_images.zip.part").read_bytes() == whole[:1000]
+
+
+def test_a_part_longer_than_the_server_s_file(fetch, server, folder):
+    """The answer 416: the run starts over, and so learns that the file has changed."""
+    folder.mkdir(parents=True)
+    size = len(server.content) + 100
+    (folder / "cell_images.zip.part").write_bytes(server.content + b"more")
+    with pytest.raises(ValueError, match="it is another file"):
+        fetch(size=size)
+    assert len(server.ranges) == 2
+    assert_whole(fetch())
+
+
+def test_not_found_is_not_tried_again(fetch, server, folder):
+    server.script = ["404"] * 9
+    with pytest.raises(OSError, match=r"404 \(Not Found\).*--from-zip FILE") as caught:
+        fetch()
+    assert server.url in str(caught.value)
+    assert len(server.ranges) == 1
+
+
+def test_a_busy_server_is_tried_again(fetch, server):
+    server.script = ["503", "429", "500"]
+    assert_whole(fetch())
+
+
+def test_a_server_that_stays_busy(fetch, server):
+    server.script = ["503"] * 9
+    with pytest.raises(OSError, match=r"503 \(Service Unavailable\)"):
+        fetch()
+    assert len(server.ranges) == 4
+
+
+@pytest.mark.parametrize("fault", ["silent", "stall"])
+def test_a_silent_server(fetch, monkeypatch, server, fault):
+    monkeypatch.setattr(nih_download, "TIMEOUT", 0.2)
+    server.script = [fault] * 4
+    began = time.monotonic()
+    with pytest.raises(OSError, match=r"the server was silent for 0\.2 s"):
+        fetch()
+    assert time.monotonic() - began < 8  # the server would be silent for 10 s, four times
+    assert len(server.ranges) == 4
+    assert_whole(fetch())
+
+
+def test_no_connection(fetch, monkeypatch):
+    monkeypatch.setattr(nih_download, "PAUSES", ())  # Windows takes 2 s to refuse a connection
+    with Server(b"") as closed:
+        url = closed.url
+    with pytest.raises(OSError, match=r"cannot be reached.*--from-zip FILE") as caught:
+        fetch(url=url)
+    assert url in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["nowhere", "gopher://127.0.0.1/cell_images.zip"])
+def test_a_bad_address_is_not_tried_again(fetch, monkeypatch, url):
+    monkeypatch.setattr(nih_download.time, "sleep", lambda _: pytest.fail("it was tried again"))
+    with pytest.raises(OSError, match=f"{url} could not be downloaded"):
+        fetch(url=url)
+
+
+# --- disk full, interruption, kill
+
+
+def test_disk_full_in_the_download(fetch, monkeypatch, server, folder):
+    with monkeypatch.context() as patch:
+        failing_write(patch, OSError(errno.ENOSPC, "No space left on device"), after=1024)
+        with pytest.raises(OSError, match="is full") as caught:
+            fetch()
+    assert caught.value.errno == errno.ENOSPC
+    assert names_in(folder) == ["cell_images.zip.part"]
+    assert_whole(fetch())
+    assert server.ranges[-1] == "bytes=1024-"
+
+
+def test_disk_full_in_the_unpacking(fetch, monkeypatch, server, folder):
+    with monkeypatch.context() as patch:
+        failing_copy(patch, OSError(errno.ENOSPC, "No space left on device"))
+        with pytest.raises(OSError, match="is full") as caught:
+            fetch()
+    assert caught.value.errno == errno.ENOSPC
+    assert names_in(folder) == ["cell_images.zip"]
+    assert_whole(fetch())
+    assert len(server.ranges) == 1
+
+
+def test_interrupted_download(fetch, monkeypatch, server, folder):
+    with monkeypatch.context() as patch:
+        failing_write(patch, KeyboardInterrupt(), after=1024)
+        with pytest.raises(KeyboardInterrupt):
+            fetch()
+    assert names_in(folder) == ["cell_images.zip.part"]
+    assert_whole(fetch())
+    assert server.ranges[-1] == "bytes=1024-"
+
+
+def test_interrupted_unpacking(fetch, monkeypatch, server, folder):
+    with monkeypatch.context() as patch:
+        failing_copy(patch, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            fetch()
+    assert names_in(folder) == ["cell_images.zip"]
+    assert_whole(fetch())
+
+
+def test_what_a_killed_unpacking_leaves_does_no_harm(fetch, folder):
+    half = folder / "cell_images.unpacking" / "Parasitized"
+    half.mkdir(parents=True)
+    (half / "half a cell.png").write_bytes(b"half")
+    assert_whole(fetch())
+    assert names_in(folder) == ["cell_images", "cell_images.zip"]
+
+
+def environment():
+    """The environment for a Python that finds the package under test."""
+    source = str(Path(nih_download.__file__).parents[2])
+    return os.environ | {"PYTHONPATH": source}
+
+
+def test_two_at_once_and_a_killed_download(fetch, server, folder):
+    """Another process downloads: this one is told to wait. Killed, it leaves no lock behind."""
+    server.script = ["stall"]
+    half, size = len(server.content) // 2, len(server.content)
+    code = (
+        "import sys; from malaria.given import nih_download; nih_download.CHUNK = 512;"
+        f"nih_download.fetch_nih_cells(sys.argv[1], {server.url!r}, 'ab', {size}, False)"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code, str(folder)], env=environment())
+    try:
+        part, deadline = folder / "cell_images.zip.part", time.monotonic() + 20
+        while not (part.exists() and part.stat().st_size > half - 512):
+            assert other.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        with pytest.raises(BlockingIOError, match="Another run is at work in"):
+            fetch()
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+    kept = part.stat().st_size
+    assert_whole(fetch())
+    assert server.ranges[-1] == f"bytes={kept}-"
+
+
+def test_a_file_system_without_locks(fetch, folder, monkeypatch):
+    module, name = ("msvcrt", "locking") if os.name == "nt" else ("fcntl", "flock")
+
+    def unsupported(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(f"{module}.{name}", unsupported)
+    assert_whole(fetch())
+
+
+def test_a_virus_scanner_that_holds_the_folder(fetch, monkeypatch):
+    rename, refusals = os.rename, [PermissionError(13, "in use")] * 2
+
+    def refuse_twice(source, target):
+        if refusals:
+            raise refusals.pop()
+        rename(source, target)
+
+    monkeypatch.setattr(nih_download.os, "rename", refuse_twice)
+    assert_whole(fetch())
+
+
+# --- a folder that will not do
+
+
+def test_a_file_where_the_folder_should_be(fetch, server, folder):
+    folder.parent.mkdir(parents=True)
+    folder.write_text("a file")
+    with pytest.raises(OSError, match=r"cannot be put in .*nih: ") as caught:
+        fetch()
+    assert caught.value.errno in (errno.EEXIST, errno.ENOTDIR)
+    assert server.ranges == []
+
+
+def test_a_read_only_folder(fetch, server, folder):
+    folder.mkdir(parents=True)
+    folder.chmod(0o555)
+    try:
+        if os.name == "nt" or os.geteuid() == 0:
+            pytest.skip("this user may write everywhere; the test above covers the sentence")
+        with pytest.raises(PermissionError, match="cannot be put in"):
+            fetch()
+    finally:
+        folder.chmod(0o755)
+    assert server.ranges == []
+
+
+def test_a_set_that_this_did_not_finish_is_not_trusted(fetch, server, folder):
+    (folder / "cell_images" / "Parasitized").mkdir(parents=True)
+    (folder / "cell_images" / "Uninfected").mkdir()
+    with pytest.raises(FileExistsError, match="Move it away"):
+        fetch()
+    assert server.ranges == []
+
+
+def test_the_set_of_another_zip_is_not_taken_for_this(fetch, folder, tmp_path):
+    sample = tmp_path / "sample.zip"
+    sample.write_bytes(make_zip(dict(list(CELLS.items())[4:8])))
+    unpack_cells(sample, folder, progress=False)
+    with pytest.raises(FileExistsError, match="something other than the cells of this zip"):
+        fetch()
+
+
+# --- a zip at hand
+
+
+@pytest.fixture
+def unpack(tmp_path, folder):
+    """`unpack_cells` of a zip with the entries or the bytes given."""
+
+    def call(content):
+        zip_file = tmp_path / "from a friend, копия.zip"
+        zip_file.write_bytes(content if isinstance(content, bytes) else make_zip(content))
+        return unpack_cells(zip_file, folder, progress=False)
+
+    return call
+
+
+def moved(prefix):
+    """The cells under another folder."""
+    return {path.replace("cell_images/", prefix): content for path, content in CELLS.items()}
+
+
+@pytest.mark.parametrize("prefix", ["", "cell_images/", "a/b/", "./", "Zellen ä/"])
+def test_a_zip_at_hand(unpack, folder, prefix):
+    target = unpack(moved(prefix) | STRAYS)
+    assert_whole(target)
+    assert names_in(folder) == ["cell_images"]
+    before = target.stat().st_mtime_ns
+    assert unpack(moved(prefix) | STRAYS) == target
+    assert target.stat().st_mtime_ns == before
+
+
+def test_the_outermost_of_two_copies_is_taken(unpack):
+    inner = {f"cell_images/{path}": b"the inner copy" for path in CELLS}
+    assert_whole(unpack(inner | CELLS))
+
+
+def test_no_such_zip(folder, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"There is no file .*none\.zip"):
+        unpack_cells(tmp_path / "none.zip", folder)
+
+
+def altered(**changes):
+    """The bytes of a zip whose last entry's record was changed, as zipfile itself would not."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path, content in CELLS.items():
+            archive.writestr(path, content)
+        for name, value in changes.items():
+            setattr(archive.infolist()[-1], name, value)
+    return buffer.getvalue()
+
+
+def parasitized_only():
+    return {path: content for path, content in CELLS.items() if "Parasitized" in path}
+
+
+def damaged():
+    content = bytearray(make_zip(CELLS))
+    content[
+        content.index(CELLS["cell_images/Uninfected/C3P1ThinF_IMG_20150918_144104_cell_3.png"])
+    ] ^= 1
+    return bytes(content)
+
+
+BAD_ZIPS = {
+    "climbs": (CELLS | {"../x.png": b""}, "leaves the folder"),
+    "climbs within": (CELLS | {"cell_images/Uninfected/../../../x.png": b""}, "leaves the folder"),
+    "climbs backwards": (CELLS | {"..\\x.png": b""}, "leaves the folder"),
+    "absolute": (CELLS | {"/x.png": b""}, "leaves the folder"),
+    "network drive": (CELLS | {"\\\\host\\x.png": b""}, "leaves the folder"),
+    "drive letter": (CELLS | {"C:x.png": b""}, "leaves the folder"),
+    "link": (altered(external_attr=(stat.S_IFLNK | 0o777) << 16), "is a link"),
+    "encrypted": (altered(flag_bits=1), "is encrypted"),
+    "odd compression": (altered(compress_type=97), "compressed in a way"),
+    "huge entry": (altered(file_size=10**9), "1,000,000,000 bytes: no cell has"),
+    "understated": (altered(file_size=10), "is damaged"),
+    "not a zip": (b"<html>Please sign in</html>", "is damaged, or not a zip"),
+    "empty file": (b"", "is damaged, or not a zip"),
+    "bad CRC": (damaged(), "is damaged.*CRC"),
+    "truncated": (make_zip(CELLS)[:2500], "is damaged, or not a zip"),
+    "empty zip": ({}, "no folder with PNG files in both"),
+    "other content": ({"a/b.png": b"", "Thumbs.db": b""}, "no folder with PNG files in both"),
+    "one class": (parasitized_only(), "no folder with PNG files in both"),
+    "empty class": (
+        parasitized_only()
+        | {"cell_images/Uninfected/": b"", "cell_images/Uninfected/Thumbs.db": b""},
+        "no folder with PNG files in both",
+    ),
+    "classes apart": (
+        {path.replace("cell_images/U", "other/U"): content for path, content in CELLS.items()},
+        "no folder with PNG files in both",
+    ),
+    "two sets": (moved("train/") | moved("test/"), r"several sets \(train and test\)"),
+    "two names that differ in case": (
+        CELLS | {"cell_images/Uninfected/A.png": b"", "cell_images/Uninfected/a.PNG": b""},
+        "twice",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_ZIPS)
+def test_a_bad_zip_is_refused_and_leaves_nothing(unpack, folder, tmp_path, kind):
+    content, message = BAD_ZIPS[kind]
+    with pytest.raises(ValueError, match=rf"(?s)from a friend, копия\.zip.*{message}"):
+        unpack(content)
+    assert names_in(folder) == []
+    assert not list(tmp_path.rglob("*.png"))
+
+
+def test_too_much_in_all(unpack, folder, monkeypatch):
+    monkeypatch.setattr(nih_download, "LARGEST_SET", 2000)
+    with pytest.raises(ValueError, match=r"would grow to 3,6\d\d bytes"):
+        unpack(CELLS | STRAYS)
+    assert names_in(folder) == []
+
+
+def test_a_bad_zip_leaves_the_set_in_place(fetch, unpack):
+    """Not even a set that is there is in danger from a bad zip."""
+    target = fetch()
+    with pytest.raises(FileExistsError):
+        unpack(b"not a zip")
+    assert_whole(target)
