@@ -18,7 +18,16 @@ from malaria.given.practice_cells import draw_cells
 from malaria.given.stubs import make_stub
 
 # 16 pixels is the least that four blocks of pooling leave something of.
-SMALL = ["--modules", "solutions", "--image-size", "16", "--whole-epochs", "2", "--head-epochs", "1"]
+SMALL = [
+    "--modules",
+    "solutions",
+    "--image-size",
+    "16",
+    "--whole-epochs",
+    "2",
+    "--head-epochs",
+    "1",
+]
 
 
 @pytest.fixture(scope="session")
@@ -219,7 +228,8 @@ def test_unwritten_exercises_are_named(cells, tmp_path):
     [
         (["--modules", "nobody's"], "is no folder"),
         (["--data", "nowhere"], "nowhere"),
-        (["--views", "9"], "8 symmetries"),
+        (["--views", "9"], "9 is above 8"),
+        (["--seed", "x"], "invalid whole number"),
     ],
 )
 def test_bad_arguments_are_refused(change, sentence, cells, tmp_path):

@@ -47,7 +47,8 @@ def export_classifier(folder, model, classify, saliency, image_size):
     @tf.function(input_signature=[files_spec])
     def from_files(files):
         spec = tf.TensorSpec((image_size, image_size, 3), tf.float32)
-        return from_images(tf.map_fn(lambda f: decode(f, image_size), files, spec))
+        images = tf.map_fn(lambda f: decode(f, image_size), files, fn_output_signature=spec)
+        return from_images(images)
 
     @tf.function(input_signature=[images_spec])
     def maps(images):

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import math
 import os
 import sys
 
@@ -12,13 +13,14 @@ DATA = PROJECT / "data"
 SHOWN = 20  # sentences about refused files; the rest are counted
 
 
-def whole_number(least):
-    """An argparse type: an int of at least `least`."""
+def whole_number(least, most=math.inf):
+    """An argparse type: an int from `least` to `most`."""
 
     def parse(text):
         number = int(text)
-        if number < least:
-            raise argparse.ArgumentTypeError(f"{number} is below {least}")
+        if not least <= number <= most:
+            bound = f"below {least}" if number < least else f"above {most}"
+            raise argparse.ArgumentTypeError(f"{number} is {bound}")
         return number
 
     parse.__name__ = "whole number"  # argparse puts it into its sentence
@@ -36,7 +38,7 @@ def fraction(text):
 def rate(text):
     """An argparse type: a positive float."""
     number = float(text)
-    if not 0 < number < float("inf"):
+    if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"{number} is not a positive number")
     return number
 

@@ -32,7 +32,7 @@ OPTIONS = {
     "learning_rate": (rate, 1e-3, "greatest learning rate of the first phase"),
     "head_learning_rate": (rate, 3e-4, "greatest learning rate of the second phase"),
     "label_smoothing": (fraction, 0.1, "share of each label spread over both classes"),
-    "views": (whole_number(1), 4, "symmetries of a cell that are averaged, 1 to 8"),
+    "views": (whole_number(1, 8), 4, "symmetries of a cell that are averaged, 1 to 8"),
     "seed": (whole_number(0), 0, "seed of the split, the weights and the order"),
 }
 STATISTICS_CELLS = 1000  # enough for the mean and deviation of a channel to .5%, in 50 MB
@@ -128,8 +128,6 @@ def settings_of(run_folder, data, given):
     settings |= {"modules": "", "each_cell_its_own_patient": False, "data": str(data.resolve())}
     chosen = {name: given[name] for name in settings if name in given}
     chosen["data"] = settings["data"]
-    if settings["views"] > 8:
-        raise ValueError("A square has 8 symmetries: --views must lie in 1 to 8.")
     if not (run_folder / "settings.json").is_file():
         if run_folder.is_dir() and any(run_folder.iterdir()):
             raise ValueError(f"{run_folder} holds other things than a run: choose another --out.")
