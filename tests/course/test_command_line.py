@@ -14,6 +14,7 @@ from PIL import Image
 
 from malaria import PROJECT
 from malaria.given.command_line import main
+from malaria.given.lock import only_run
 from malaria.given.practice_cells import draw_cells
 from malaria.given.stubs import make_stub
 
@@ -94,7 +95,7 @@ def same_weights(first, second):
 def test_a_run_folder_holds_what_it_promises(finished_run):
     """Weights, SavedModel, history, scores and report; and the report needs no network."""
     names = {"settings.json", "split.json", "weights.npz", "saved_model", "history.json"}
-    names |= {"scores.json", "report.html", "checkpoints"}
+    names |= {"scores.json", "report.html", "checkpoints", ".lock"}
     assert {path.name for path in finished_run.iterdir()} == names
     history = json.loads((finished_run / "history.json").read_text(encoding="utf-8"))
     assert history["phase"] == ["whole", "whole", "head"]
@@ -301,3 +302,10 @@ def test_ctrl_c_leaves_a_usable_run(cells, tmp_path, capsys):
     assert "stopped early" in (run / "report.html").read_text(encoding="utf-8")
     cell = next((cells / "Parasitized").iterdir())
     assert main(["predict", "--run", str(run), str(cell)]) == 0
+
+
+def test_two_runs_do_not_share_a_folder(finished_run, cells, capsys):
+    """While one run is at work, a second one is sent away."""
+    resume = ["train", "--resume", "--data", cells, "--out", finished_run]
+    with only_run(finished_run / ".lock"):
+        assert "Another run is at work" in refusal(capsys, *resume)

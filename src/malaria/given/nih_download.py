@@ -41,6 +41,8 @@ import requests  # comes with pooch, whose downloader raises its errors
 from tqdm import tqdm
 from tqdm.utils import CallbackIOWrapper
 
+from malaria.given.lock import only_run
+
 NIH_URL = "https://data.lhncbc.nlm.nih.gov/public/Malaria/cell_images.zip"
 NIH_BYTES = 353_452_851
 NIH_SHA256 = "0a949556b2414159b5100192609805376654c4266d8d187be9b1922fad43c668"
@@ -81,7 +83,7 @@ def fetch_nih_cells(folder, url=NIH_URL, sha256=NIH_SHA256, size=NIH_BYTES, prog
     with _sentences_for_disk_errors(folder):
         if _in_place(target, sha256):
             return target
-        with _only_run_in(folder):
+        with only_run(folder / ".cell_images.lock"):
             if not (zip_file.is_file() and pooch.file_hash(zip_file) == sha256):
                 part = folder / "cell_images.zip.part"
                 _download(url, part, size, progress)
@@ -114,7 +116,7 @@ def unpack_cells(zip_file, folder, progress=True):
         sha256 = pooch.file_hash(zip_file)
         if _in_place(target, sha256):
             return target
-        with _only_run_in(folder):
+        with only_run(folder / ".cell_images.lock"):
             return _unpack(zip_file, target, sha256, progress)
 
 
@@ -147,30 +149,6 @@ def _sentences_for_disk_errors(folder):
         else:
             sentence = f"The cells cannot be put in {folder}: {error.strerror} ({error.filename})."
         raise OSError(error.errno, sentence) from error
-
-
-@contextmanager
-def _only_run_in(folder):
-    """Hold the folder's lock, or fail. The system frees it even if the process is killed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    # The file is never removed: a run that has it open would hold a lock that nobody else sees.
-    with open(folder / ".cell_images.lock", "ab") as file:
-        try:
-            if os.name == "nt":
-                import msvcrt
-
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):  # held; the second is what Windows says
-            raise BlockingIOError(
-                f"Another run is at work in {folder}. Wait until it has ended, then run this again."
-            ) from None
-        except OSError:
-            pass  # a network drive without locks: two runs at once are then the user's to avoid
-        yield
 
 
 def _download(url, part, size, progress):

@@ -44,11 +44,11 @@ def main(argv=None):
 
 def sentence_for(error):
     """What to tell a person about an exception."""
-    if isinstance(error, OSError) and error.strerror:
-        where = f": {error.filename}" if error.filename else ""
-        if error.strerror == os.strerror(errno.ENOSPC):  # the system's own words, not ours
-            return f"The disk is full{where}. Free some space and run the command again."
-        return f"{error.strerror}{where}"
+    full = os.strerror(errno.ENOSPC)
+    if isinstance(error, OSError) and error.strerror and error.strerror != full:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    if full in str(error):  # TensorFlow reports it as an error of its own
+        return "The disk is full. Free some space and run the command again; with train, --resume."
     if isinstance(error, MemoryError):
         return "There is not enough memory. Try a smaller --batch-size or --image-size."
     if isinstance(error, (OSError, ValueError)):

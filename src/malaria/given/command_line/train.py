@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import shutil
 import sys
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from malaria.given.command_line.common import (
     whole_number,
 )
 from malaria.given.command_line.evaluate import dark_spot_figures, print_figures
+from malaria.given.lock import only_run
 from malaria.given.run_folder import SAVED_MODEL, read_json, save_weights, write_json
 from malaria.given.scores import scores
 from malaria.given.stubs import first_unwritten
@@ -35,6 +37,7 @@ OPTIONS = {
     "views": (whole_number(1, 8), 4, "symmetries of a cell that are averaged, 1 to 8"),
     "seed": (whole_number(0), 0, "seed of the split, the weights and the order"),
 }
+LOCK, SPLIT = ".lock", "split.json"
 STATISTICS_CELLS = 1000  # enough for the mean and deviation of a channel to .5%, in 50 MB
 
 
@@ -103,15 +106,16 @@ def run(arguments):
     )
     names = {key: [Path(paths[i]).name for i in rows] for key, rows in sets.items()}
     settings |= {"cells": len(paths), "names": fingerprint(paths)}
-    start_run(run_folder, settings, names)
     for key, rows in sets.items():
         count = len({patients[i] for i in rows})
         print(f"{key:6}{len(rows):6} cells of {count:3} patients")
 
     import_tensorflow()
-    epochs = train_and_export(run_folder, settings, paths, labels, sets)
-    interrupted = epochs < settings["whole_epochs"] + settings["head_epochs"]
-    report(run_folder, settings, paths, labels, patients, sets, interrupted)
+    with only_run(run_folder / LOCK):
+        start_run(run_folder, settings, names)
+        epochs = train_and_export(run_folder, settings, paths, labels, sets)
+        interrupted = epochs < settings["whole_epochs"] + settings["head_epochs"]
+        report(run_folder, settings, paths, labels, patients, sets, interrupted)
     if interrupted:
         print(f"Stopped after {epochs} epochs; --out {run_folder} --resume goes on.")
         return 130
@@ -129,7 +133,8 @@ def settings_of(run_folder, data, given):
     chosen = {name: given[name] for name in settings if name in given}
     chosen["data"] = settings["data"]
     if not (run_folder / "settings.json").is_file():
-        if run_folder.is_dir() and any(run_folder.iterdir()):
+        # A run that was killed at once has left these two at most.
+        if run_folder.is_dir() and {p.name for p in run_folder.iterdir()} - {LOCK, SPLIT}:
             raise ValueError(f"{run_folder} holds other things than a run: choose another --out.")
         return settings | chosen
     if "resume" not in given:
@@ -169,6 +174,8 @@ def fingerprint(paths):
 
 def start_run(run_folder, settings, names):
     """Write down how the run is made; or, if it is resumed, check that its cells are the same."""
+    for stale in run_folder.glob("*.part"):  # of a killed run; ours is the only one at work
+        shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     file = run_folder / "settings.json"
     if file.is_file():
         stored = read_json(file)
@@ -178,8 +185,7 @@ def start_run(run_folder, settings, names):
                 f" started with ({stored['cells']} cells): restore them, or start a new run."
             )
         return
-    run_folder.mkdir(parents=True, exist_ok=True)
-    write_json(run_folder / "split.json", names)
+    write_json(run_folder / SPLIT, names)
     write_json(file, settings)  # last: a folder with settings is a run that can be resumed
 
 
