@@ -1,0 +1,1 @@
+"""Given: reading the data and drawing pictures."""

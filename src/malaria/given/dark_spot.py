@@ -1,13 +1,16 @@
-"""The dark-spot rule: how far a single hand-made measurement gets, which is what a network has to beat.
+"""The dark-spot rule: how far one hand-made measurement gets, which is what a network has to beat.
 
-Giemsa stain turns the parasite's nucleus magenta, that is, dark in green. The score of a cell is how many levels of
-green its darkest pixels lie below its median. On the complete NIH set (Rajaraman et al. 2018, PeerJ 6:e4568) a cut
-at 35 levels calls 95.6% of the cells right, and the score's AUC is 0.978.
+Giemsa stain turns a parasite's nucleus magenta: dark in green. The score of a cell is how many
+levels of green its darkest pixels lie below its median. On the complete NIH set [1] a cut at 35
+levels calls 95.6% of the cells right, and the score's AUC is 0.978.
+
+Sources:
+    [1] Rajaraman et al., 2018, PeerJ 6:e4568, https://doi.org/10.7717/peerj.4568
 """
 
 import numpy as np
 
-THRESHOLD = 35  # levels of green; a parasite's are 59 to 84 below the cell's, a platelet's or a speck's fewer
+THRESHOLD = 35  # levels of green; a parasite is 59 to 84 below its cell, most specks are not
 RIM = 3  # pixels taken off the outline: its soft edge is a mixture of cell, background and black
 DARKEST = 0.5  # per cent of the cell's pixels; the stain covers 1.7% of a typical infected cell
 
@@ -36,7 +39,7 @@ def dark_spot_score(image):
         image: (H, W, 3) uint8, 0 to 255, the background exact black.
 
     Returns:
-        float, 0 to 255; above `THRESHOLD` the rule says "parasitized". 0.0 of a picture without a cell.
+        float, 0 to 255; above `THRESHOLD` the rule says "parasitized". 0.0 without a cell.
     """
     inside = image.any(axis=-1)
     body = shrink(inside, RIM)

@@ -1,0 +1,1 @@
+"""What proves the given code, the reference, the tests and the lessons; not the learner."""
