@@ -1,17 +1,92 @@
+"""The figures of a classifier, in NumPy: what the report and the commands print.
+
+Sources:
+    [1] Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27, 2006
+"""
+
+import math
+
 import numpy as np
 
 
-def scores(labels, probabilities, threshold=0.5):
-    y = np.asarray(labels) == 1
-    p = np.asarray(probabilities, float)
-    pred = p > threshold
-    _, pl, t = np.unique(p, return_inverse=True, return_counts=True)
-    r = (np.cumsum(t) - (t - 1) / 2)[pl]
-    P = y.sum()
-    N = (~y).sum()
-    return dict(
-        accuracy=float((pred == y).mean()),
-        sensitivity=float(pred[y].mean()) if P else float("nan"),
-        specificity=float((~pred[~y]).mean()) if N else float("nan"),
-        auc=float((r[y].sum() - P * (P + 1) / 2) / P / N) if P and N else float("nan"),
+def confusion(labels, predictions):
+    """Counts of a decision: `(2, 2)` int64, rows the truth, columns the call; parasitized = 1."""
+    table = np.zeros((2, 2), np.int64)
+    np.add.at(table, (np.asarray(labels, int), np.asarray(predictions, int)), 1)
+    return table
+
+
+def roc_curve(labels, values):
+    """The points of the receiver operating characteristic, from (0, 0) to (1, 1) [1].
+
+    Args:
+        labels: N ints, parasitized = 1.
+        values: N floats: the higher, the more parasitized. Equal values share one step.
+
+    Returns:
+        `(false_alarms, found)`: 1 - specificity and sensitivity, float64 in [0, 1]; NaN where a
+        class is absent.
+    """
+    labels, values = np.asarray(labels, int), np.asarray(values, float)
+    order = np.argsort(-values, kind="stable")
+    last_of_ties = np.append(np.diff(values[order]) != 0, True)
+    found = np.cumsum(labels[order] == 1)[last_of_ties]
+    alarms = np.cumsum(labels[order] == 0)[last_of_ties]
+    positives, negatives = (labels == 1).sum(), (labels == 0).sum()
+    found, alarms = np.insert(found, 0, 0), np.insert(alarms, 0, 0)
+    return (
+        alarms / negatives if negatives else np.full(len(alarms), math.nan),
+        found / positives if positives else np.full(len(found), math.nan),
     )
+
+
+def scores(labels, values, threshold=0.5):
+    """How good a classifier's values are.
+
+    Args:
+        labels: N ints, parasitized = 1.
+        values: N floats, such as probabilities.
+        threshold: Above it a cell is called parasitized.
+
+    Returns:
+        A dict of floats in [0, 1]: `accuracy`, `auc` (ties count half), `sensitivity`,
+        `specificity`; NaN for what an absent class leaves undefined.
+    """
+    labels, values = np.asarray(labels, int), np.asarray(values, float)
+    (cleared, alarms), (missed, found) = confusion(labels, values > threshold).tolist()
+
+    def share(part, rest):
+        return part / (part + rest) if part + rest else math.nan
+
+    return {
+        "accuracy": share(cleared + found, alarms + missed),
+        "auc": float(np.trapezoid(*reversed(roc_curve(labels, values)))),
+        "sensitivity": share(found, missed),
+        "specificity": share(cleared, alarms),
+    }
+
+
+def interval_by_patient(patients, right, repeats=2000, seed=0):
+    """A 95% interval of an accuracy, by drawing whole patients with replacement (bootstrap).
+
+    The cells of one patient are right or wrong together, so that drawing cells one by one would
+    promise too narrow an interval.
+
+    Args:
+        patients: N strings.
+        right: N bools.
+        repeats: How many sets of patients are drawn.
+        seed: Of the draws.
+
+    Returns:
+        `(low, high)`, floats in [0, 1]; NaN with fewer than two patients.
+    """
+    names, patient = np.unique(np.asarray(patients), return_inverse=True)
+    if len(names) < 2:
+        return math.nan, math.nan
+    cells = np.bincount(patient)
+    hits = np.bincount(patient, weights=np.asarray(right, float))
+    drawn = np.random.default_rng(seed).integers(len(names), size=(repeats, len(names)))
+    accuracies = hits[drawn].sum(1) / cells[drawn].sum(1)
+    low, high = np.percentile(accuracies, (2.5, 97.5))
+    return float(low), float(high)

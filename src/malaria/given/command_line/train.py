@@ -87,7 +87,7 @@ def run(arguments):
             " reference with --modules solutions."
         )
 
-    listed, labels = utils.practice_cells() if "data" not in given else utils.find_cells(data)
+    listed, labels = utils.find_cells(data if "data" in given else utils.practice_cells())
     label_of = dict(zip(listed, labels.tolist(), strict=True))
     paths = sound_files(listed)
     labels = np.array([label_of[path] for path in paths], np.int32)
