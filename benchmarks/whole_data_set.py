@@ -33,7 +33,7 @@ def peak():
 
 def many_files(folder):
     """27,558 links to the practice cells, and their labels."""
-    paths, labels = utils.practice_cells()
+    paths, labels = utils.find_cells(utils.practice_cells())
     links = []
     for i in range(CELLS):
         link = folder / f"{i}.png"

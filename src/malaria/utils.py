@@ -275,14 +275,16 @@ def plot_history(history):
             axis.axvline(boundary, color="black", lw=1)
             axis.annotate(
                 "head only",
-                (boundary, 1),
-                (4, -2),
+                (boundary, 0),
+                (4, 4),
                 xycoords=("data", "axes fraction"),
                 textcoords="offset points",
-                va="top",
+                va="bottom",
                 fontsize=8,
             )
-        axis.legend(fontsize=8)
+    left.legend(fontsize=8)
+    if right.get_legend_handles_labels()[0]:
+        right.legend(fontsize=8)
     return figure
 
 

@@ -1,0 +1,159 @@
+"""Holds the practice cells to the figures of the real ones, and to the same pixels everywhere."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from malaria import utils
+from malaria.given.dark_spot import THRESHOLD, dark_spot_score
+from malaria.given.practice_cells import draw_cells, plan_counts, plan_stains
+from solutions.train_test_split import patient_of
+
+# Of the pixels of 12 patients, 60 cells, seed 3: changes when, and only when, the drawing changes.
+PINNED = "9a7e52fc"
+
+
+def fingerprint(folder):
+    """A hash of all names and pixels."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*/*.png")):
+        digest.update(f"{path.parent.name}/{path.name}".encode())
+        digest.update(np.asarray(Image.open(path)).tobytes())
+    return digest.hexdigest()
+
+
+@pytest.fixture(scope="module")
+def default_set(tmp_path_factory):
+    """`(paths, labels, images)` of the default set, which every lesson uses."""
+    folder = draw_cells(tmp_path_factory.mktemp("practice") / "cells", progress=False)
+    paths, labels = utils.find_cells(folder)
+    images = []
+    for path in paths:
+        with Image.open(path) as image:
+            images.append(np.asarray(image))
+    return paths, labels, images
+
+
+def test_the_same_seed_gives_the_same_names_and_pixels(tmp_path):
+    """Pinned, so that another machine or another NumPy that draws otherwise is noticed."""
+    folder = draw_cells(tmp_path / "a", 12, 60, 3, progress=False)
+    assert fingerprint(folder)[:8] == PINNED
+    assert fingerprint(draw_cells(tmp_path / "b", 12, 60, 4, progress=False))[:8] != PINNED
+
+
+def test_the_default_set_has_what_it_promises(default_set):
+    """2,400 cells of 60 patients, half of them parasitized, under NIH names."""
+    paths, labels, _ = default_set
+    assert len(paths) == len(set(paths)) == 2400
+    assert labels.sum() == 1200
+    patients = [patient_of(path) for path in paths]
+    assert len(set(patients)) == 60
+    infected = {patient for patient, label in zip(patients, labels, strict=True) if label}
+    assert len(infected) == 45  # the others have uninfected cells only, as a quarter of the real
+
+
+def test_the_background_is_exact_black_and_the_crop_tight(default_set):
+    """As in the real set: the cell touches all four sides, and holds no black pixel inside."""
+    for image in default_set[2]:
+        inside = image.any(-1)
+        assert image.dtype == np.uint8
+        assert inside[0].any()
+        assert inside[-1].any()
+        assert inside[:, 0].any()
+        assert inside[:, -1].any()
+        assert not inside.all()
+
+
+def test_the_dark_spot_rule_is_as_good_as_on_the_real_cells(default_set):
+    """.956 on the whole real set; far above, the cells are too easy, far below, too hard."""
+    _, labels, images = default_set
+    calls = np.array([dark_spot_score(image) > THRESHOLD for image in images])
+    assert 0.93 <= (calls == labels).mean() <= 0.97
+
+
+def test_sizes_colours_and_stain_lie_within_the_real_ranges(default_set):
+    """The ranges are those of the real patients and classes, measured on the whole set."""
+    _, labels, images = default_set
+    sides = np.array([max(image.shape[:2]) for image in images])
+    assert 120 <= np.median(sides) <= 150
+    assert sides.min() >= 40
+    assert sides.max() <= 394
+    black = np.array([1 - image.any(-1).mean() for image in images])
+    assert 0.22 <= np.median(black) <= 0.32
+    means = np.array([image[image.any(-1)].mean(0) for image in images])
+    assert (np.abs(means.mean(0) - (187, 151, 161)) <= 6).all()
+    pink = means[:, 0] - means[:, 2] > 8  # more red than blue
+    assert labels[pink].mean() > labels[~pink].mean() + 0.08  # the class-stain confound
+
+
+def test_numbers_within_a_field_of_view_leak_the_class(default_set):
+    """The pitfall of the real names: parasitized cells have the higher numbers."""
+    paths, labels, _ = default_set
+    fields = {}
+    for path, label in zip(paths, labels, strict=True):
+        field, _, number = Path(path).stem.rpartition("_cell_")
+        fields.setdefault(field, ([], []))[label].append(int(number))
+    both = [numbers for numbers in fields.values() if all(numbers)]
+    assert len(both) > 100
+    assert all(max(uninfected) < min(parasitized) for uninfected, parasitized in both)
+
+
+def test_every_seed_has_the_confound():
+    """The stains are dealt out at random, but always so that pink leans to parasitized."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        counts = plan_counts(rng, 60, 2400)
+        stains = plan_stains(rng, counts)
+        pink = np.isin(stains, ("salmon", "dusty rose", "magenta"))
+        shares = [counts[some, 1].sum() / counts[some].sum() for some in (pink, ~pink)]
+        assert shares[0] > shares[1]
+
+
+@pytest.mark.parametrize(
+    ("patients", "cells", "seed", "sentence"),
+    [
+        (0, 10, 0, "patients must be from 1"),
+        (20, 10, 0, "too few for 20 patients"),
+        (5, 2_000_000, 0, "at most 1,000,000"),
+        (5, 10, -1, "seed must be 0 or more"),
+    ],
+)
+def test_impossible_numbers_are_refused(tmp_path, patients, cells, seed, sentence):
+    """Before anything is written."""
+    with pytest.raises(ValueError, match=sentence):
+        draw_cells(tmp_path / "cells", patients, cells, seed, progress=False)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
+    """What is there may be anything."""
+    (tmp_path / "letter.txt").write_text("dear", encoding="utf-8")
+    with pytest.raises(FileExistsError, match="already holds something"):
+        draw_cells(tmp_path, 2, 4, progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
+    """A half-drawn set could be taken for a whole one."""
+
+    def fail(*_, **__):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(OSError, match="No space"):
+        draw_cells(tmp_path / "cells", 2, 4, progress=False)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(("patients", "cells"), [(1, 1), (1, 2), (2, 4), (3, 200), (200, 200)])
+def test_small_and_odd_sets_can_be_drawn(tmp_path, patients, cells):
+    """Every patient has a cell, and from two cells on both classes occur."""
+    folder = draw_cells(tmp_path / "cells", patients, cells, progress=False)
+    names = list(folder.glob("*/*.png"))
+    assert len(names) == cells
+    assert len({patient_of(name) for name in names}) == patients
+    assert cells == 1 or all(any((folder / name).iterdir()) for name in utils.CLASSES)

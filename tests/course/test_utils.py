@@ -1,0 +1,188 @@
+"""Reading: which files count as cells, which are refused; and the pictures."""
+
+import os
+import struct
+import zlib
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from PIL import Image
+
+from malaria import utils
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+
+@pytest.fixture(autouse=True)
+def no_open_figures():
+    """matplotlib keeps every figure until it is closed."""
+    yield
+    plt.close("all")
+
+
+def cell(width=40, height=40, mode="RGB"):
+    """An image of noise."""
+    pixels = np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)
+    return Image.fromarray(pixels).convert(mode)
+
+
+def write_png(path, side, bits, pixels):
+    """A PNG of RGB, byte by byte: Pillow does not write one that is odd."""
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, bits, 2, 0, 0, 0))
+    data = chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + data)
+
+
+def write_16_bit_rgb(path):
+    """A sound PNG of 16 bits a channel."""
+    write_png(path, 16, 16, (b"\0" + b"\x12\x34" * 48) * 16)
+
+
+def write_promise(path, side):
+    """A tiny file that promises more pixels than it has, or than any memory holds."""
+    write_png(path, side, 8, b"")
+
+
+BAD = {
+    "text": (lambda path: path.write_text("no image"), "is no PNG or JPEG image"),
+    "empty": (lambda path: path.write_bytes(b""), "is no PNG or JPEG image"),
+    "gif": (lambda path: cell().save(path, "GIF"), "is no PNG or JPEG image"),
+    "16 bit grey": (lambda path: Image.new("I;16", (40, 40)).save(path), "16 bits"),
+    "16 bit colour": (write_16_bit_rgb, "16 bits"),
+    "palette": (lambda path: cell(mode="P").save(path), "a palette"),
+    "grey": (lambda path: cell(mode="L").save(path), "grey only"),
+    "two colours": (lambda path: cell(mode="1").save(path), "black and white only"),
+    "alpha": (lambda path: cell(mode="RGBA").save(path), "an alpha channel"),
+    "dot": (lambda path: cell(1, 1).save(path), "1 x 1 pixels small"),
+    "line": (lambda path: cell(500, 3).save(path), "500 x 3 pixels small"),
+    "large": (lambda path: write_promise(path, 20_000), "larger than 4096 x 4096"),
+    "above the limit": (lambda path: write_promise(path, 5_000), "5000 x 5000 pixels large"),
+    "folder": (lambda path: path.mkdir(), "is no file"),
+    "missing": (lambda path: None, "is no file"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_image_is_refused_in_one_sentence(tmp_path, kind):
+    """The sentence begins with the path, says what is the matter, and is one line."""
+    write, reason = BAD[kind]
+    path = tmp_path / "a cell.png"
+    write(path)
+    sentence = utils.check_image(path)
+    assert sentence.startswith(f"{path} ")
+    assert reason in sentence
+    assert "\n" not in sentence
+
+
+def test_a_file_cut_anywhere_is_refused(tmp_path):
+    """A broken download may end at any byte."""
+    whole = tmp_path / "whole.png"
+    cell().save(whole)
+    assert utils.check_image(whole) is None
+    data = whole.read_bytes()
+    for length in range(1, len(data) - 16, 97):  # the last 16 bytes hold no pixels
+        (tmp_path / "cut.png").write_bytes(data[:length])
+        assert utils.check_image(tmp_path / "cut.png") is not None, length
+
+
+def test_jpeg_is_welcome(tmp_path):
+    """A picture of one's own is often one."""
+    cell().save(tmp_path / "cell.jpg")
+    assert utils.check_image(str(tmp_path / "cell.jpg")) is None
+
+
+@pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid"), reason="POSIX permissions")
+def test_an_unreadable_file_is_refused(tmp_path):
+    """Root may read everything, so the refusal is made rather than provoked there."""
+    path = tmp_path / "cell.png"
+    cell().save(path)
+    path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip("this user may read everything")
+    assert "permission denied" in utils.check_image(path)
+
+
+def test_many_images_are_checked_in_their_order(tmp_path):
+    """Only the bad ones come back, each with its sentence."""
+    paths = []
+    for k in range(6):
+        paths.append(tmp_path / f"{k}.png")
+        cell(mode="L" if k % 2 else "RGB").save(paths[-1])
+    assert list(utils.check_images(paths)) == paths[1::2]
+
+
+def test_find_cells_passes_over_what_is_no_image(tmp_path):
+    """Thumbs.db lies in the real set; hidden files are left by many systems."""
+    for name in ("Parasitized", "Uninfected"):
+        (tmp_path / name).mkdir()
+        for file in ("C1_cell_2.png", "C1_cell_1.PNG", "C1_cell_3.jpeg"):
+            cell().save(tmp_path / name / file, "PNG")
+        for file in ("Thumbs.db", ".hidden.png", "SOURCE.txt"):
+            (tmp_path / name / file).write_bytes(b"")
+    paths, labels = utils.find_cells(tmp_path)
+    assert [os.path.basename(path) for path in paths[:3]] == [
+        "C1_cell_1.PNG",
+        "C1_cell_2.png",
+        "C1_cell_3.jpeg",
+    ]
+    assert labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert labels.dtype == np.int32
+
+
+def test_find_cells_says_what_is_missing(tmp_path):
+    """No folder, no class, no image."""
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        utils.find_cells(tmp_path / "nowhere")
+    (tmp_path / "Uninfected").mkdir()
+    cell().save(tmp_path / "Uninfected" / "C1.png")
+    with pytest.raises(FileNotFoundError, match="no folder Parasitized"):
+        utils.find_cells(tmp_path)
+    (tmp_path / "Parasitized").mkdir()
+    with pytest.raises(ValueError, match="Parasitized is empty"):
+        utils.find_cells(tmp_path)
+
+
+def test_overlay_tints_where_the_map_is_strong():
+    """And nowhere else; a map of zeros tints nothing; a smaller map is enlarged."""
+    image = np.full((40, 30, 3), 100, np.uint8)
+    saliency = np.zeros((40, 30))
+    saliency[20:, :] = 1
+    tinted = utils.overlay(image, saliency)
+    assert tinted.dtype == np.uint8
+    assert tinted.shape == image.shape
+    assert tinted[35, 15].tolist() == [255, 210, 0]
+    assert tinted[2, 15].tolist() == [80, 80, 80]
+    assert (utils.overlay(image / 255, np.zeros((5, 5))) == 80).all()
+
+
+def test_the_pictures_can_be_drawn():
+    """Each on a small case and on an odd one."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 40)
+    patients = [f"C{k % 7}" for k in range(40)]
+    sets = {"train": np.arange(30), "val": np.arange(30, 40), "test": np.array([], int)}
+    history = {"phase": ["whole", "head"], "loss": [2.0, 1], "val_loss": [2.0, float("nan")]}
+    history |= {"val_accuracy": [0.5, 0.6], "val_auc": [0.5, float("nan")]}
+    images = [rng.random((9, 8, 3)) for _ in range(3)]
+    figures = [
+        utils.plot_split(patients, labels, sets),
+        utils.plot_history(history),
+        utils.plot_history({"phase": ["whole"], "loss": [1.0], "val_loss": [1.0]}),
+        utils.plot_roc(labels, {"a": rng.random(40), "b": np.zeros(40)}),
+        utils.plot_confusion(labels, labels),
+        utils.show_cells(images, titles=["a", "b", "c"], columns=2),
+        utils.show_cells(images[:1]),
+        utils.show_saliency(images, [rng.random((9, 8)) for _ in range(3)]),
+    ]
+    for figure in figures:
+        figure.canvas.draw()
+    assert len(figures[0].axes) == 3
+    assert figures[1].axes[0].texts[0].get_text() == "head only"
+    assert not figures[2].axes[0].texts
