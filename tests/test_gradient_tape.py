@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from malaria import gradient_tape
+from tests.graded import gradient_tape
 from tests.small_models import Momentum, SmallModel, copies, small_batches
 
 RNG = np.random.default_rng(0)

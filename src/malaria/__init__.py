@@ -6,12 +6,12 @@ for the reference; any other value is the path of a folder, such as a learner's 
 """
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 # Read by TensorFlow when it is imported, which is later than this file.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # leaves Keras out: the import takes half as long
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors only: no start-up notes on a GPU
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # the default, but said: then it is not logged
 
 PROJECT = Path(__file__).resolve().parents[2]
 OWN_MODULES = Path(__file__).resolve().parent
@@ -40,8 +40,10 @@ def use_modules(choice):
     Raises:
         FileNotFoundError: The folder does not exist, or holds none of the six modules.
     """
+    global modules_in_use
     if not choice:
         __path__[:] = [str(OWN_MODULES)]
+        modules_in_use = OWN_MODULES
         return OWN_MODULES
     folder = PROJECT / "solutions" if choice == "solutions" else Path(choice).expanduser().resolve()
     if not folder.is_dir():
@@ -49,7 +51,22 @@ def use_modules(choice):
     if not any((folder / f"{name}.py").is_file() for name in LESSON_MODULES):
         raise FileNotFoundError(f"{folder} holds no lesson module, such as cnn_model.py.")
     __path__[:] = [str(folder), str(OWN_MODULES)]
+    modules_in_use = folder
     return folder
 
 
-modules_in_use = use_modules(os.environ.get("MALARIA_MODULES"))
+@contextmanager
+def reference_in_front():
+    """Let what is imported meanwhile come from the reference."""
+    kept = __path__[:]
+    __path__[:] = [str(PROJECT / "solutions"), str(OWN_MODULES)]
+    try:
+        yield
+    finally:
+        __path__[:] = kept
+
+
+try:
+    use_modules(os.environ.get("MALARIA_MODULES"))
+except FileNotFoundError as error:  # a sentence, where the command or pytest has just been started
+    raise SystemExit(f"MALARIA_MODULES is wrong: {error}") from None

@@ -64,7 +64,8 @@ def test_a_folder_without_modules_is_an_error(tmp_path, kind):
         folder.mkdir()
     finished = run_python("import malaria", folder)
     assert finished.returncode != 0
-    assert "FileNotFoundError" in finished.stderr
+    assert finished.stderr.startswith("MALARIA_MODULES is wrong: ")
+    assert finished.stderr.count("\n") == 1
     assert str(folder) in finished.stderr
 
 

@@ -408,3 +408,5 @@ EXERCISES = (
         ),
     ),
 )
+
+BY_NUMBER = {exercise.number: exercise for exercise in EXERCISES}

@@ -1,0 +1,242 @@
+"""Grades exercises: each by its tests, if need be with help; names the mistake if it is known."""
+
+import os
+import sys
+import time
+from collections import deque
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from _pytest.capture import CaptureManager
+from _pytest.runner import runtestprotocol
+
+from malaria import LESSON_MODULES
+from malaria.given.exercises import BY_NUMBER
+from malaria.given.grading import diagnosis
+from malaria.given.grading.isolation import CAN_FORK, Child, run_children
+from malaria.given.grading.standing_in import MODULES, NAMES, OWN, import_modules, reference_set
+from malaria.given.grading.verdict import CRASHED, DONE, NOT_STARTED, TIMED_OUT, WRONG, Verdict
+
+LIMIT = 30.0  # seconds for the tests of one exercise; the slowest of the reference takes about 5
+
+
+class Job(NamedTuple):
+    """Something to run for an exercise, in its own process where there are such.
+
+    `function` yields records that JSON can hold; `limit` is in seconds.
+    """
+
+    function: object
+    limit: float
+
+
+class Ended(NamedTuple):
+    """How a job ended: its records, "finished", "died" or "timed out", and the seconds it took."""
+
+    records: list
+    end: str
+    seconds: float
+
+
+def grade_exercise(config, number, items, limit=LIMIT):
+    """Grade one exercise, step by step.
+
+    An exercise is right if its tests pass among the learner's own exercises, or with the
+    reference's in their places.
+
+    Args:
+        config: pytest's.
+        number: The exercise.
+        items: Its tests.
+        limit: Seconds for one run of them.
+
+    Yields:
+        A `Job` to run; must be sent its `Ended`.
+
+    Returns:
+        `(verdict, records)`: a `Verdict`, and what became of each test.
+    """
+    seconds, first = 0.0, None
+    for how in (OWN, NAMES, MODULES):
+        ended = yield Job(partial(run_tests, config, number, items, how), limit)
+        seconds += ended.seconds
+        records = complete(ended, items, limit)
+        verdict = Verdict(number, stood_in=how != OWN)
+        for record in records:
+            verdict.add(record["test"], record["outcome"], record["sentence"])
+        if verdict.outcome in (DONE, NOT_STARTED) or (how != OWN and verdict.outcome == WRONG):
+            break
+        if first is None:
+            first = verdict, records
+            if verdict.outcome == TIMED_OUT:
+                limit /= 3  # with the reference around it, what is right is quick
+    if verdict.outcome == TIMED_OUT:
+        verdict, records = first
+    if verdict.outcome in (WRONG, CRASHED):
+        signature = [(r["test"], r["outcome"], r["sentence"]) for r in records]
+        ended = yield Job(partial(diagnose, config, number, items, signature), limit)
+        verdict.diagnosis = ended.records[0] if ended.records else ""
+        seconds += ended.seconds
+    verdict.printed = "\n".join(r["printed"] for r in records if r["outcome"] != DONE)
+    verdict.seconds = round(seconds, 2)
+    return verdict, records
+
+
+def complete(ended, items, limit):
+    """The records of all tests: also of those that a process did not live to report."""
+    records = [record for record in ended.records if "test" in record]
+    if ended.end == "timed out":
+        place = learners_place(ended.records)
+        outcome, sentence = TIMED_OUT, f"still at work{place} after {limit:.0f} seconds"
+    elif ended.end == "died":
+        outcome, sentence = CRASHED, "the process ended in the middle of a test"
+    elif records and records[-1]["outcome"] == NOT_STARTED:
+        outcome, sentence = NOT_STARTED, records[-1]["sentence"]
+    else:
+        outcome, sentence = CRASHED, "the test did not end"
+    missing = {"outcome": outcome, "sentence": sentence, "printed": "", "seconds": 0.0}
+    reported = {record["test"]: record for record in records}
+    tests = [item.nodeid.rpartition("::")[2] for item in items]
+    return [reported.get(test, {"test": test} | missing) for test in tests]
+
+
+def learners_place(records):
+    """` in FILE, line N` of the learner's, if the process said where it was."""
+    for record in records:
+        for file, line in record.get("stack", ()):
+            if Path(file).stem in LESSON_MODULES:
+                return f" in {Path(file).name}, line {line}"
+    return ""
+
+
+def run_tests(config, number, items, how):
+    """Run the tests of an exercise; a job's function.
+
+    Yields:
+        A record of each test: `test` (its name), `outcome`, `sentence`, `printed`, `seconds`. After
+        the first test that finds a stub the others are left out: they would find it too.
+    """
+    with state_kept():
+        import_modules(number, how)
+    with nullcontext() if how == OWN else reference_set(number):
+        for record in _run(config, items):
+            yield record
+            if record["outcome"] == NOT_STARTED:
+                return
+
+
+def _run(config, items):
+    for k, item in enumerate(items):
+        following = items[k + 1] if k + 1 < len(items) else None
+        start = time.monotonic()
+        with state_kept():
+            reports = runtestprotocol(item, log=False, nextitem=following)
+        found = [report.verdict for report in reports if hasattr(report, "verdict")]
+        outcome, sentence = found[0] if found else (DONE, "")
+        yield {
+            "test": item.nodeid.rpartition("::")[2],
+            "outcome": outcome,
+            "sentence": sentence,
+            "printed": reports[-1].capstdout[-2000:],
+            "seconds": round(time.monotonic() - start, 3),
+        }
+
+
+def diagnose(config, number, items, signature):
+    """Compare an answer with the known mistakes; a job's function.
+
+    Yields:
+        The sentence of the one that behaves the same, or "".
+    """
+    exercise = BY_NUMBER[number]
+
+    def candidates():
+        for answer in diagnosis.known_mistakes(number):
+            with reference_set(number) as module:
+                setattr(module, exercise.name, answer.replacement)
+                records = list(_run(config, items))
+            yield answer.sentence, [(r["test"], r["outcome"], r["sentence"]) for r in records]
+
+    try:
+        yield diagnosis.find(signature, candidates())
+    except (Exception, SystemExit):  # a module that cannot be imported
+        yield ""
+
+
+def grade_all(config, items_of, limit=LIMIT, isolate=CAN_FORK):
+    """Grade exercises, some at a time where each can have its own process.
+
+    Args:
+        config: pytest's.
+        items_of: A dict from an exercise's number to its tests.
+        limit: Seconds for one run of an exercise's tests.
+        isolate: Whether each has a process of its own.
+
+    Yields:
+        `(verdict, records)` of each exercise, in the order of `items_of`.
+    """
+    steps = {n: grade_exercise(config, n, items, limit) for n, items in items_of.items()}
+    if not isolate:
+        for step in steps.values():
+            yield _grade_here(step)
+        return
+    # Made before the first fork, so that all processes share one folder for temporary files.
+    config._tmp_path_factory.getbasetemp()
+    waiting = deque((number, next(step)) for number, step in steps.items())
+
+    def next_child():
+        if not waiting:
+            return None
+        number, job = waiting.popleft()
+        return Child(number, partial(_in_child, config, job), job.limit)
+
+    graded, order = {}, deque(steps)
+    for child in run_children(next_child, min(os.cpu_count() or 1, 4)):
+        try:
+            job = steps[child.key].send(Ended(child.received, child.end, child.seconds))
+            waiting.appendleft((child.key, job))
+        except StopIteration as stop:
+            graded[child.key] = stop.value
+        while order and order[0] in graded:
+            yield graded.pop(order.popleft())
+
+
+def _in_child(config, job):
+    """A job with a capture of its own: the parent's files are shared with all other children."""
+    plugins = config.pluginmanager
+    shared = plugins.unregister(name="capturemanager")
+    shared.suspend_global_capture(in_=True)
+    own = CaptureManager(config.option.capture)
+    plugins.register(own, "capturemanager")
+    own.start_global_capturing()
+    yield from job.function()
+
+
+def _grade_here(step):
+    """Grade in this process, where what never returns is stopped by Ctrl-C alone."""
+    job = next(step)
+    while True:
+        start = time.monotonic()
+        records = list(job.function())
+        try:
+            job = step.send(Ended(records, "finished", time.monotonic() - start))
+        except StopIteration as stop:
+            return stop.value
+
+
+@contextmanager
+def state_kept():
+    """Put back what a learner's code may have changed for the tests after it."""
+    import numpy as np
+
+    folder, state, errors = os.getcwd(), np.random.get_state(), np.geterr()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+        np.random.set_state(state)  # noqa: NPY002
+        np.seterr(**errors)
+        if "tensorflow" in sys.modules:
+            sys.modules["tensorflow"].config.run_functions_eagerly(False)
