@@ -1,68 +1,144 @@
-"""Try the wrong and right answers of one module: `python -m tests.try_answers cnn_model [3.2]`.
+"""Put every wrong and right answer in the reference's place and run the tests of its exercise.
 
-Each takes the reference's place in turn; then the tests of its exercise are run.
+    python -m tests.try_answers                    all of them
+    python -m tests.try_answers cnn_model 3.2      a module, an exercise
+    python -m tests.try_answers --json FILE        for machines
+
+A wrong answer must be rejected, a right one accepted; what the learner would read is printed.
 """
 
-import contextlib
+import argparse
 import importlib
-import io
+import json
 import os
 import sys
-import warnings
-
-os.environ["MALARIA_MODULES"] = "solutions"
+from functools import partial
 
 import pytest
 
+import malaria
+from malaria.given.exercises import BY_NUMBER, EXERCISES
+from malaria.given.grading import diagnosis
+from malaria.given.grading.desk import Job, _in_child, _run
+from malaria.given.grading.isolation import Child, run_children
+from malaria.given.grading.plugin import by_exercise
+from malaria.given.grading.standing_in import MODULES, import_modules
+from malaria.given.grading.verdict import DONE
 from tests import answers
 
-
-class Failures:
-    """A pytest plugin that keeps the sentences of the tests that failed."""
-
-    def __init__(self):
-        self.sentences = []
-        self.passed = 0
-
-    def pytest_runtest_logreport(self, report):
-        if report.failed:
-            self.sentences.append(str(report.longrepr))
-        elif report.when == "call":
-            self.passed += 1
+LIMIT = 60  # seconds for the tests of one answer
 
 
-def grade(module, number):
-    """Run the tests of one exercise in this process."""
-    failures = Failures()
-    arguments = [f"tests/test_{module}.py", "-p", "no:terminal", "-p", "no:cacheprovider"]
-    arguments += ["-m", "exercise_" + number.replace(".", "_")]
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        pytest.main(arguments, plugins=[failures])
-    return failures
+class Trial:
+    """A pytest plugin that tries answers on the collected tests instead of running them."""
+
+    def __init__(self, numbers):
+        self.numbers, self.results = numbers, []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session):
+        """Try each answer in a process of its own."""
+        config, items_of = session.config, by_exercise(session.items)
+        session.config._tmp_path_factory.getbasetemp()
+        todo = [
+            (kind, k, answer)
+            for kind, known in (("wrong", answers.WRONG), ("right", answers.RIGHT))
+            for k, answer in enumerate(known)
+            if answer.number in self.numbers
+        ]
+        waiting = iter(todo)
+
+        def next_child():
+            entry = next(waiting, None)
+            if entry is None:
+                return None
+            answer = entry[2]
+            job = Job(partial(records_of, config, answer, items_of[answer.number]), LIMIT)
+            return Child(entry, partial(_in_child, config, job), LIMIT)
+
+        for child in run_children(next_child, os.cpu_count()):
+            kind, k, answer = child.key
+            records = [record for record in child.received if "test" in record]
+            self.results.append(
+                {
+                    "kind": kind,
+                    "place": k,
+                    "number": answer.number,
+                    "name": answer.replacement.__name__,
+                    "sentence": answer.sentence,
+                    "end": child.end,
+                    "seconds": round(child.seconds, 2),
+                    "signature": [[r["test"], r["outcome"], r["sentence"]] for r in records],
+                }
+            )
+        return True
+
+
+def records_of(config, answer, items):
+    """Run the tests on an answer within the reference; a job's function."""
+    import_modules(answer.number, MODULES)
+    module = importlib.import_module(f"malaria.{BY_NUMBER[answer.number].module}")
+    setattr(module, answer.replacement.__name__, answer.replacement)
+    yield from _run(config, items)
+
+
+def rejected(result):
+    """Whether a test failed, or the process was killed or died."""
+    return result["end"] != "finished" or any(o != DONE for _, o, _ in result["signature"])
+
+
+def name_mistakes(results):
+    """Add to each wrong answer what a learner would be told who made that mistake."""
+    for number in dict.fromkeys(result["number"] for result in results):
+        known = [r for r in results if r["number"] == number and r["kind"] == "wrong"]
+        known.sort(key=lambda result: result["place"])
+        candidates = [(r["sentence"], r["signature"]) for r in known]
+        for result in known:
+            result["diagnosis"] = diagnosis.find(result["signature"], candidates)
+
+
+def try_answers(numbers):
+    """Try the answers to some exercises; a list of dicts, in the order of the course."""
+    modules = list(dict.fromkeys(BY_NUMBER[number].module for number in numbers))
+    for module in modules:
+        importlib.import_module(f"tests.answers.{module}")
+    trial = Trial(numbers)
+    files = [f"{malaria.PROJECT}/tests/test_{module}.py" for module in modules]
+    # --collect-only keeps the grading desk from grading the reference first.
+    pytest.main(
+        [*files, "--modules=solutions", "--collect-only", "-p", "no:terminal"], plugins=[trial]
+    )
+    trial.results.sort(key=lambda r: (r["number"], r["kind"] == "right", r["place"]))
+    name_mistakes(trial.results)
+    return trial.results
 
 
 def main():
-    module_name, numbers = sys.argv[1], sys.argv[2:]
-    importlib.import_module(f"tests.answers.{module_name}")
-    module = importlib.import_module(f"malaria.{module_name}")
-    bad = 0
-    for answer in answers.WRONG + answers.RIGHT:
-        if numbers and answer.number not in numbers:
-            continue
-        name = answer.replacement.__name__
-        kept = getattr(module, name)
-        setattr(module, name, answer.replacement)
-        failures = grade(module_name, answer.number)
-        setattr(module, name, kept)
-        is_wrong = answer in answers.WRONG
-        ok = bool(failures.sentences) == is_wrong and (failures.sentences or failures.passed)
-        bad += not ok
-        mark, kind = "ok " if ok else "BAD", "wrong" if is_wrong else "right"
-        print(f"{mark} {kind} {answer.number} {name}: {answer.sentence}")
-        for sentence in failures.sentences[: 3 if is_wrong else 9]:
-            print("       ", sentence)
-    print(f"{bad} bad" if bad else "all as they should be")
-    sys.exit(bool(bad))
+    """Read the command line; exit with 1 if an answer was judged wrongly."""
+    parser = argparse.ArgumentParser(prog="python -m tests.try_answers", description=__doc__)
+    parser.add_argument("which", nargs="*", help="modules and numbers of exercises")
+    parser.add_argument("--json", metavar="FILE")
+    arguments = parser.parse_args()
+    chosen = [
+        exercise.number
+        for exercise in EXERCISES
+        if not arguments.which or {exercise.number, exercise.module} & set(arguments.which)
+    ]
+    results = try_answers(chosen)
+    misjudged = 0
+    for result in results:
+        ok = rejected(result) == (result["kind"] == "wrong")
+        misjudged += not ok
+        mark = "ok       " if ok else "MISJUDGED"
+        print(f"{mark} {result['kind']} {result['number']} {result['name']}: {result['sentence']}")
+        for sentence in list(dict.fromkeys(s for _, o, s in result["signature"] if o != DONE))[:3]:
+            print(f"            {sentence}")
+    print(f"{len(results)} answers, {misjudged} misjudged")
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            json.dump(results, file, indent=1)
+    sys.exit(bool(misjudged))
 
 
-main()
+if __name__ == "__main__":
+    main()

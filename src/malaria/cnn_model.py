@@ -236,7 +236,7 @@ class CNN(tf.Module):
 
     def features(self, images, training):
         """The base: `(B, S, S, 3)` in [0, 1] to `(B, F)`."""
-        raise NotImplementedError("Exercise 3.7: standardise, run the blocks, flatten")
+        raise NotImplementedError("Exercise 3.7: standardise, run the blocks, one row an image")
 
     def head(self, features, training):
         """The head: `(B, F)` to logits `(B, 2)`."""

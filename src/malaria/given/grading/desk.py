@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 import time
 from collections import deque
 from contextlib import contextmanager, nullcontext
@@ -205,6 +206,8 @@ def grade_all(config, items_of, limit=LIMIT, isolate=CAN_FORK):
 
 def _in_child(config, job):
     """A job with a capture of its own: the parent's files are shared with all other children."""
+    # TensorFlow leaves files that only an exit handler would remove; a child may be killed.
+    tempfile.tempdir = str(config._tmp_path_factory.getbasetemp())
     plugins = config.pluginmanager
     shared = plugins.unregister(name="capturemanager")
     shared.suspend_global_capture(in_=True)

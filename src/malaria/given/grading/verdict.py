@@ -4,6 +4,8 @@ import traceback
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import pytest
+
 from malaria import LESSON_MODULES, PROJECT
 from malaria.given.exercises import BY_NUMBER
 
@@ -90,7 +92,8 @@ def judge(error, number):
     """
     if isinstance(error, NotImplementedError) and str(error).startswith(f"Exercise {number}:"):
         return NOT_STARTED, str(error).partition(": ")[2]
-    if isinstance(error, AssertionError) and _claimed_by_test(error):
+    claims = (AssertionError, pytest.fail.Exception)
+    if isinstance(error, claims) and _claimed_by_test(error):
         return WRONG, _one_line(str(error).partition("\nassert ")[0])
     return CRASHED, crash(error)
 
