@@ -1,0 +1,624 @@
+"""Answers to lesson 2: wrong ones with their mistake, and other right ones."""
+
+import random
+
+import numpy as np
+import tensorflow as tf
+
+from solutions import data_preprocessing as reference
+from tests.answers import right, wrong
+
+# 2.1
+
+
+def decoded(path):
+    return tf.io.decode_png(tf.io.read_file(path), channels=3)
+
+
+def resized(image, size, **options):
+    return tf.ensure_shape(tf.image.resize(image, (size, size), **options), (size, size, 3))
+
+
+@wrong("2.1", "The values were left at 0 to 255.")
+def read_image(path, image_size):
+    return resized(decoded(path), image_size, antialias=True)
+
+
+@wrong("2.1", "The values were cast to float before convert_image_dtype, which then does nothing.")
+def read_image(path, image_size):
+    image = tf.cast(decoded(path), tf.float32)
+    return resized(tf.image.convert_image_dtype(image, tf.float32), image_size, antialias=True)
+
+
+@wrong("2.1", "The values were divided by 255 twice.")
+def read_image(path, image_size):
+    return reference.read_image(path, image_size) / 255
+
+
+@wrong("2.1", "The image was resized without antialiasing: small spots can be lost.")
+def read_image(path, image_size):
+    return resized(tf.image.convert_image_dtype(decoded(path), tf.float32), image_size)
+
+
+@wrong("2.1", "The nearest pixel was taken instead of interpolating.")
+def read_image(path, image_size):
+    image = tf.image.convert_image_dtype(decoded(path), tf.float32)
+    return resized(image, image_size, method="nearest", antialias=True)
+
+
+@wrong("2.1", "Bicubic interpolation overshoots at edges; bilinear was asked for.")
+def read_image(path, image_size):
+    image = tf.image.convert_image_dtype(decoded(path), tf.float32)
+    return resized(image, image_size, method="bicubic", antialias=True)
+
+
+@wrong("2.1", "The image was padded to keep its proportions; it should be stretched.")
+def read_image(path, image_size):
+    image = tf.image.convert_image_dtype(decoded(path), tf.float32)
+    image = tf.image.resize_with_pad(image, image_size, image_size, antialias=True)
+    return tf.ensure_shape(image, (image_size, image_size, 3))
+
+
+@wrong("2.1", "The middle was cut out instead of stretching the whole.")
+def read_image(path, image_size):
+    image = tf.image.convert_image_dtype(decoded(path), tf.float32)
+    side = tf.minimum(tf.shape(image)[0], tf.shape(image)[1])
+    image = tf.image.resize_with_crop_or_pad(image, side, side)
+    return resized(image, image_size, antialias=True)
+
+
+@wrong("2.1", "The number of channels was left open: a grey file gives one.")
+def read_image(path, image_size):
+    image = tf.io.decode_image(tf.io.read_file(path), expand_animations=False)
+    image = tf.image.convert_image_dtype(image, tf.float32)
+    return tf.image.resize(image, (image_size, image_size), antialias=True)
+
+
+@wrong("2.1", "The channels were reversed: BGR instead of RGB.")
+def read_image(path, image_size):
+    return reference.read_image(path, image_size)[..., ::-1]
+
+
+@wrong("2.1", "The static shape is open, so that a pipeline cannot know it.")
+def read_image(path, image_size):
+    return tf.py_function(lambda p: reference.read_image(p, image_size), [path], tf.float32)
+
+
+@wrong("2.1", "The values were scaled to -1 to 1.")
+def read_image(path, image_size):
+    return reference.read_image(path, image_size) * 2 - 1
+
+
+@right("2.1", "Resized first, divided by 255 after.")
+def read_image(path, image_size):
+    image = tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
+    image = tf.image.resize(image, [image_size, image_size], antialias=True) / 255
+    image.set_shape((image_size, image_size, 3))
+    return image
+
+
+@right("2.1", "Decoded as JPEG or PNG by the same operation, with 3 channels.")
+def read_image(path, image_size):
+    image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
+    image = tf.cast(image, tf.float32) / 255.0
+    image = tf.image.resize(
+        image, (image_size, image_size), tf.image.ResizeMethod.BILINEAR, antialias=True
+    )
+    return tf.reshape(image, (image_size, image_size, 3))
+
+
+# 2.2
+
+
+@wrong("2.2", "One mean and one deviation over all channels came back.")
+def channel_statistics(images):
+    return tf.reduce_mean(images), tf.math.reduce_std(images)
+
+
+@wrong("2.2", "The statistics were taken of each image and averaged.")
+def channel_statistics(images):
+    mean = tf.reduce_mean(images, axis=(0, 1, 2))
+    return mean, tf.reduce_mean(tf.math.reduce_std(images, axis=(1, 2)), axis=0)
+
+
+@wrong("2.2", "The variance came back instead of the deviation.")
+def channel_statistics(images):
+    mean, std = reference.channel_statistics(images)
+    return mean, std**2
+
+
+@wrong("2.2", "The deviation was divided by one less than the number of pixels.")
+def channel_statistics(images):
+    mean, std = reference.channel_statistics(images)
+    pixels = tf.cast(tf.size(images) // 3, images.dtype)
+    return mean, std * tf.sqrt(pixels / (pixels - 1))
+
+
+@wrong("2.2", "The statistics were taken over the images only: one number for each pixel.")
+def channel_statistics(images):
+    return tf.reduce_mean(images, axis=0), tf.math.reduce_std(images, axis=0)
+
+
+@wrong("2.2", "The mean was taken of the first image only.")
+def channel_statistics(images):
+    return tf.reduce_mean(images[0], axis=(0, 1)), reference.channel_statistics(images)[1]
+
+
+@wrong("2.2", "Everything was cast to float32.")
+def channel_statistics(images):
+    return reference.channel_statistics(tf.cast(images, tf.float32))
+
+
+@wrong("2.2", "Mean and deviation came back in the wrong order.")
+def channel_statistics(images):
+    mean, std = reference.channel_statistics(images)
+    return std, mean
+
+
+@right("2.2", "With tf.nn.moments.")
+def channel_statistics(images):
+    mean, variance = tf.nn.moments(tf.convert_to_tensor(images), axes=[0, 1, 2])
+    return [mean, tf.sqrt(variance)]
+
+
+@right("2.2", "In NumPy.")
+def channel_statistics(images):
+    pixels = np.asarray(images).reshape(-1, 3)
+    return tf.constant(pixels.mean(0)), tf.constant(pixels.std(0))
+
+
+# 2.3
+
+
+@wrong("2.3", "A channel without deviation is divided by 0.")
+def standardise(images, mean, std):
+    images = tf.convert_to_tensor(images)
+    return (images - tf.cast(mean, images.dtype)) / tf.cast(std, images.dtype)
+
+
+@wrong("2.3", "Something was added to every deviation, which changes a small one a lot.")
+def standardise(images, mean, std):
+    images = tf.convert_to_tensor(images)
+    return (images - tf.cast(mean, images.dtype)) / (tf.cast(std, images.dtype) + 1e-3)
+
+
+@wrong("2.3", "The images were only centred, not divided.")
+def standardise(images, mean, std):
+    images = tf.convert_to_tensor(images)
+    return images - tf.cast(mean, images.dtype)
+
+
+@wrong("2.3", "The variance was divided by instead of the deviation.")
+def standardise(images, mean, std):
+    return reference.standardise(images, mean, tf.square(std))
+
+
+@wrong("2.3", "Each image was standardised by its own statistics.")
+def standardise(images, mean, std):
+    return tf.image.per_image_standardization(images)
+
+
+@wrong("2.3", "A channel without deviation was set to 0 instead of only being centred.")
+def standardise(images, mean, std):
+    images = tf.convert_to_tensor(images)
+    mean, std = tf.cast(mean, images.dtype), tf.cast(std, images.dtype)
+    return tf.math.divide_no_nan(images - mean, std)
+
+
+@wrong("2.3", "Everything was cast to float32.")
+def standardise(images, mean, std):
+    return reference.standardise(tf.cast(images, tf.float32), mean, std)
+
+
+@wrong("2.3", "It was divided before the mean was subtracted.")
+def standardise(images, mean, std):
+    images = tf.convert_to_tensor(images)
+    mean, std = tf.cast(mean, images.dtype), tf.cast(std, images.dtype)
+    return images / tf.where(std > 0, std, tf.ones_like(std)) - mean
+
+
+@right("2.3", "Zero deviations replaced by one beforehand, in NumPy.")
+def standardise(images, mean, std):
+    images = tf.convert_to_tensor(images)
+    dtype = images.dtype.as_numpy_dtype
+    std = np.where(np.asarray(std) == 0, 1, std).astype(dtype)
+    return (images - np.asarray(mean, dtype)) / std
+
+
+# 2.4
+
+
+def square_only(images):
+    images = tf.convert_to_tensor(images)
+    if images.shape[1] != images.shape[2]:
+        raise ValueError("The images are not square.")
+    return images
+
+
+@wrong("2.4", "One orientation was drawn for the whole batch.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    draw = tf.random.stateless_uniform((), seed, 0, 8, tf.int32)
+    images = tf.image.rot90(images, draw % 4)
+    return tf.where(draw > 3, tf.reverse(images, [2]), images)
+
+
+@wrong("2.4", "The flips are drawn for each image, but the rotation once for the whole batch.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    turns = tf.random.stateless_uniform((), seed, 0, 4, tf.int32)
+    coin = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seed) < 0.5
+    return tf.image.rot90(tf.where(coin, tf.reverse(images, [2]), images), turns)
+
+
+@wrong("2.4", "Only flips: the quarter turns are missing, 4 of 8 symmetries.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    coins = tf.random.stateless_uniform((2, tf.shape(images)[0], 1, 1, 1), seed) < 0.5
+    images = tf.where(coins[0], tf.reverse(images, [2]), images)
+    return tf.where(coins[1], tf.reverse(images, [1]), images)
+
+
+@wrong("2.4", "Only rotations: the mirror images are missing, 4 of 8 symmetries.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    turns = tf.random.stateless_uniform((tf.shape(images)[0],), seed, 0, 4, tf.int32)
+    return tf.map_fn(
+        lambda x: tf.image.rot90(x[0], x[1]), (images, turns), fn_output_signature=images.dtype
+    )
+
+
+@wrong("2.4", "Python's random numbers: the seed is ignored, and a graph would freeze the draw.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    if random.random() < 0.5:
+        images = tf.reverse(images, [2])
+    return tf.image.rot90(images, random.randrange(4))
+
+
+@wrong("2.4", "The batch was turned round instead of the images: labels lose their images.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    return tf.reverse(reference.flip_and_rotate(images, seed), [0])
+
+
+@wrong("2.4", "The last axis was reversed: that swaps the colours, RGB to BGR.")
+def flip_and_rotate(images, seed):
+    images = reference.flip_and_rotate(images, seed)
+    coin = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seed) < 0.5
+    return tf.where(coin, tf.reverse(images, [3]), images)
+
+
+@wrong("2.4", "The three coins fell from one draw: flips and turns always come together.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    coin = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seed) < 0.5
+    images = tf.where(coin, tf.reverse(images, [2]), images)
+    images = tf.where(coin, tf.reverse(images, [1]), images)
+    return tf.where(coin, tf.transpose(images, (0, 2, 1, 3)), images)
+
+
+@wrong("2.4", "The orientations are not equally likely.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    coins = tf.random.stateless_uniform((3, tf.shape(images)[0], 1, 1, 1), seed)
+    images = tf.where(coins[0] < 0.5, tf.reverse(images, [2]), images)
+    images = tf.where(coins[1] < 0.5, tf.reverse(images, [1]), images)
+    return tf.where(coins[2] < 0.3, tf.transpose(images, (0, 2, 1, 3)), images)
+
+
+@wrong("2.4", "The seed was fixed inside: every call draws the same.")
+def flip_and_rotate(images, seed):
+    return reference.flip_and_rotate(images, (1, 2))
+
+
+@wrong("2.4", "Images that are not square were not refused.")
+def flip_and_rotate(images, seed):
+    height, width = images.shape[1:3]
+    if height == width:
+        return reference.flip_and_rotate(images, seed)
+    return tf.reverse(images, [2])
+
+
+@wrong("2.4", "Both numbers of the seed must count; the first was dropped.")
+def flip_and_rotate(images, seed):
+    return reference.flip_and_rotate(images, tf.stack([0, seed[1]]))
+
+
+@right("2.4", "Image by image, with map_fn, rot90 and a flip.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    draws = tf.random.stateless_uniform((tf.shape(images)[0],), seed, 0, 8, tf.int32)
+
+    def one(pair):
+        image, draw = pair
+        image = tf.image.rot90(image, draw % 4)
+        return tf.cond(draw > 3, lambda: tf.image.flip_left_right(image), lambda: image)
+
+    return tf.map_fn(one, (images, draws), fn_output_signature=images.dtype)
+
+
+@right("2.4", "All 8 views of the batch, of which each image picks one.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    views = [tf.image.rot90(images, k) for k in range(4)]
+    views += [tf.image.rot90(images[:, :, ::-1], k) for k in range(4)]
+    draws = tf.random.stateless_uniform((tf.shape(images)[0],), seed, maxval=8, dtype=tf.int32)
+    rows = tf.range(tf.shape(images)[0])
+    return tf.gather_nd(tf.stack(views), tf.stack([draws, rows], axis=1))
+
+
+# 2.5
+
+
+@wrong("2.5", "One gain was drawn for the whole batch.")
+def jitter_stain(images, seed, strength=0.1):
+    images = tf.convert_to_tensor(images)
+    gain = tf.random.stateless_uniform((3,), seed, 1 - strength, 1 + strength, images.dtype)
+    return tf.clip_by_value(images * gain, 0, 1)
+
+
+@wrong("2.5", "One gain an image for all channels: that is brightness, not stain.")
+def jitter_stain(images, seed, strength=0.1):
+    images = tf.convert_to_tensor(images)
+    shape = (tf.shape(images)[0], 1, 1, 1)
+    gain = tf.random.stateless_uniform(shape, seed, 1 - strength, 1 + strength, images.dtype)
+    return tf.clip_by_value(images * gain, 0, 1)
+
+
+@wrong("2.5", "An offset was added instead of a gain: the black background is tinted.")
+def jitter_stain(images, seed, strength=0.1):
+    images = tf.convert_to_tensor(images)
+    shape = (tf.shape(images)[0], 1, 1, 3)
+    return tf.clip_by_value(
+        images + tf.random.stateless_uniform(shape, seed, -strength, strength, images.dtype), 0, 1
+    )
+
+
+@wrong("2.5", "The result was not clipped: white becomes more than 1.")
+def jitter_stain(images, seed, strength=0.1):
+    images = tf.convert_to_tensor(images)
+    shape = (tf.shape(images)[0], 1, 1, 3)
+    return images * tf.random.stateless_uniform(
+        shape, seed, 1 - strength, 1 + strength, images.dtype
+    )
+
+
+@wrong("2.5", "The gains are normally distributed; they should be uniform.")
+def jitter_stain(images, seed, strength=0.1):
+    images = tf.convert_to_tensor(images)
+    shape = (tf.shape(images)[0], 1, 1, 3)
+    gain = 1 + strength * tf.random.stateless_normal(shape, seed, dtype=images.dtype) / 2
+    return tf.clip_by_value(images * gain, 0, 1)
+
+
+@wrong("2.5", "The gains only go up, from 1 to 1 + strength.")
+def jitter_stain(images, seed, strength=0.1):
+    images = tf.convert_to_tensor(images)
+    shape = (tf.shape(images)[0], 1, 1, 3)
+    gain = tf.random.stateless_uniform(shape, seed, 1, 1 + strength, images.dtype)
+    return tf.clip_by_value(images * gain, 0, 1)
+
+
+@wrong("2.5", "The strength is ignored.")
+def jitter_stain(images, seed, strength=0.1):
+    return reference.jitter_stain(images, seed, 0.1)
+
+
+@wrong("2.5", "A gain was drawn for every pixel: that is noise.")
+def jitter_stain(images, seed, strength=0.1):
+    images = tf.convert_to_tensor(images)
+    gain = tf.random.stateless_uniform(
+        tf.shape(images), seed, 1 - strength, 1 + strength, images.dtype
+    )
+    return tf.clip_by_value(images * gain, 0, 1)
+
+
+@wrong("2.5", "The seed is ignored: no two calls agree.")
+def jitter_stain(images, seed, strength=0.1):
+    draw = random.SystemRandom().randrange(2**31)
+    return reference.jitter_stain(images, (draw, 0), strength)
+
+
+@wrong("2.5", "The seed was fixed inside: every call draws the same.")
+def jitter_stain(images, seed, strength=0.1):
+    return reference.jitter_stain(images, (0, 0), strength)
+
+
+@wrong("2.5", "The gains span strength in all instead of strength on either side.")
+def jitter_stain(images, seed, strength=0.1):
+    return reference.jitter_stain(images, seed, strength / 2)
+
+
+@wrong("2.5", "The result is always float32.")
+def jitter_stain(images, seed, strength=0.1):
+    return reference.jitter_stain(tf.cast(images, tf.float32), seed, strength)
+
+
+@right("2.5", "Gains from draws between -1 and 1.")
+def jitter_stain(images, seed, strength=0.1):
+    images = tf.convert_to_tensor(images)
+    draws = tf.random.stateless_uniform((tf.shape(images)[0], 3), seed, dtype=images.dtype)
+    gains = 1 + strength * (2 * draws - 1)
+    return tf.minimum(images * gains[:, None, None, :], 1)
+
+
+# 2.6
+
+
+def read(paths, labels, size):
+    dataset = tf.data.Dataset.from_tensor_slices(
+        ([str(path) for path in paths], tf.cast(labels, tf.int32))
+    )
+    return dataset.map(lambda path, label: (reference.read_image(path, size), label))
+
+
+def augmented(images, seeds):
+    return reference.jitter_stain(reference.flip_and_rotate(images, seeds[:2]), seeds[2:])
+
+
+def seeds_of(seed):
+    return tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(4)
+
+
+def augment_batches(dataset, seed):
+    return tf.data.Dataset.zip((dataset, seeds_of(seed))).map(
+        lambda batch, seeds: (augmented(batch[0], seeds), batch[1])
+    )
+
+
+@wrong("2.6", "The evaluation images were augmented as well.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    dataset = read(paths, labels, image_size)
+    if training:
+        dataset = dataset.shuffle(len(paths), seed=seed)
+    return augment_batches(dataset.batch(batch_size), seed)
+
+
+@wrong("2.6", "The evaluation images were shuffled.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    if training:
+        return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+    return read(paths, labels, image_size).shuffle(len(paths), seed=seed).batch(batch_size)
+
+
+@wrong("2.6", "The cache stands after the augmentation: every epoch shows the same pictures.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    if not training:
+        return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+    dataset = augment_batches(read(paths, labels, image_size).batch(1), seed).cache().unbatch()
+    return dataset.shuffle(len(paths), seed=seed).batch(batch_size)
+
+
+@wrong("2.6", "The cache stands after the shuffle: every epoch has the same order.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    if not training:
+        return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+    dataset = read(paths, labels, image_size).shuffle(len(paths), seed=seed).cache()
+    return augment_batches(dataset.batch(batch_size), seed)
+
+
+@wrong("2.6", "One seed was used for every batch: all get the same draws.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    if not training:
+        return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+    dataset = read(paths, labels, image_size).cache().shuffle(len(paths), seed=seed)
+    seeds = tf.constant([seed, 1, seed, 2])
+    return dataset.batch(batch_size).map(lambda images, y: (augmented(images, seeds), y))
+
+
+@wrong("2.6", "NumPy drew while the graph was traced: one constant for ever.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    if not training:
+        return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+    rng = np.random.default_rng(seed)
+    dataset = read(paths, labels, image_size).cache().shuffle(len(paths), seed=seed)
+    return dataset.batch(batch_size).map(
+        lambda images, y: (augmented(images, rng.integers(0, 1000, 4)), y)
+    )
+
+
+@wrong("2.6", "The short last batch was dropped.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    dataset = reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+    return dataset.unbatch().batch(batch_size, drop_remainder=True)
+
+
+@wrong("2.6", "Only whole batches were shuffled, and the same images always meet.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    dataset = read(paths, labels, image_size).batch(batch_size)
+    if not training:
+        return dataset
+    return augment_batches(dataset.cache().shuffle(100, seed=seed), seed)
+
+
+@wrong("2.6", "The shuffle buffer is smaller than the set: neighbours stay together.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    dataset = read(paths, labels, image_size)
+    if not training:
+        return dataset.batch(batch_size)
+    return augment_batches(dataset.cache().shuffle(8, seed=seed).batch(batch_size), seed)
+
+
+@wrong("2.6", "Nothing was augmented.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    dataset = read(paths, labels, image_size)
+    if training:
+        dataset = dataset.cache().shuffle(len(paths), seed=seed)
+    return dataset.batch(batch_size)
+
+
+@wrong("2.6", "The stain was not jittered; both augmentations were asked for.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    dataset = read(paths, labels, image_size)
+    if not training:
+        return dataset.batch(batch_size)
+    dataset = dataset.cache().shuffle(len(paths), seed=seed).batch(batch_size)
+    return tf.data.Dataset.zip((dataset, seeds_of(seed))).map(
+        lambda batch, seeds: (reference.flip_and_rotate(batch[0], seeds[:2]), batch[1])
+    )
+
+
+@wrong("2.6", "The images were not flipped and turned; both augmentations were asked for.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    dataset = read(paths, labels, image_size)
+    if not training:
+        return dataset.batch(batch_size)
+    dataset = dataset.cache().shuffle(len(paths), seed=seed).batch(batch_size)
+    return tf.data.Dataset.zip((dataset, seeds_of(seed))).map(
+        lambda batch, seeds: (reference.jitter_stain(batch[0], seeds[:2]), batch[1])
+    )
+
+
+@wrong("2.6", "Images and labels were shuffled apart.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    dataset = reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+    if not training:
+        return dataset
+    images = dataset.map(lambda x, y: x)
+    others = tf.data.Dataset.from_tensor_slices(tf.cast(labels, tf.int32))
+    others = others.shuffle(len(paths), seed=seed + 1).batch(batch_size)
+    return tf.data.Dataset.zip((images, others))
+
+
+@wrong("2.6", "The seed is not used: no two runs agree.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    draw = random.SystemRandom().randrange(2**31)
+    return reference.make_dataset(paths, labels, image_size, batch_size, training, draw)
+
+
+@wrong("2.6", "The labels are int64.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    dataset = reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+    return dataset.map(lambda images, labels: (images, tf.cast(labels, tf.int64)))
+
+
+@right("2.6", "Augmented image by image, with a counter for the seeds.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    dataset = read(paths, labels, image_size).cache()
+    if not training:
+        return dataset.batch(batch_size)
+    dataset = dataset.shuffle(len(paths), seed=seed, reshuffle_each_iteration=True)
+    generator = tf.data.Dataset.random(seed=seed + 1, rerandomize_each_iteration=True).batch(4)
+
+    def augment(pair, seeds):
+        image, label = pair
+        return augmented(image[None], seeds)[0], label
+
+    return tf.data.Dataset.zip((dataset, generator)).map(augment).batch(batch_size)
+
+
+@right("2.6", "With a tf.random.Generator that draws a new seed for each batch.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    dataset = read(paths, labels, image_size)
+    if not training:
+        return dataset.batch(batch_size)
+    generator = tf.random.Generator.from_seed(seed)
+    dataset = dataset.cache().shuffle(len(paths), seed=seed).batch(batch_size)
+
+    def augment(images, labels):
+        seeds = generator.make_seeds(2)
+        images = reference.flip_and_rotate(images, seeds[:, 0])
+        return reference.jitter_stain(images, seeds[:, 1]), labels
+
+    return dataset.map(augment)
