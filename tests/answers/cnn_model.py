@@ -1,0 +1,904 @@
+"""Answers to lesson 3: wrong ones with their mistake, and other right ones."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from solutions import cnn_model as reference
+from solutions.data_preprocessing import standardise
+from tests.answers import right, wrong
+
+# 3.1
+
+
+def normal(shape, deviation, seed, dtype):
+    return tf.random.stateless_normal(shape, (seed, 5), stddev=deviation, dtype=dtype)
+
+
+@wrong("3.1", "The fan-in counted the channels only, not the whole receptive field.")
+def he_normal(shape, seed, dtype=tf.float32):
+    return normal(shape, math.sqrt(2 / shape[-2]), seed, dtype)
+
+
+@wrong("3.1", "The deviation is Glorot's, 2 over fan-in and fan-out: for ReLU it is too small.")
+def he_normal(shape, seed, dtype=tf.float32):
+    field = math.prod(shape[:-2])
+    return normal(shape, math.sqrt(2 / (field * (shape[-2] + shape[-1]))), seed, dtype)
+
+
+@wrong("3.1", "The fan-out was taken for the fan-in.")
+def he_normal(shape, seed, dtype=tf.float32):
+    return normal(shape, math.sqrt(2 / (math.prod(shape[:-2]) * shape[-1])), seed, dtype)
+
+
+@wrong("3.1", "The variance 2 / fan-in was used as the deviation.")
+def he_normal(shape, seed, dtype=tf.float32):
+    return normal(shape, 2 / math.prod(shape[:-1]), seed, dtype)
+
+
+@wrong("3.1", "The deviation is that of LeCun, sqrt(1 / fan-in): ReLU halves the signal.")
+def he_normal(shape, seed, dtype=tf.float32):
+    return normal(shape, math.sqrt(1 / math.prod(shape[:-1])), seed, dtype)
+
+
+@wrong("3.1", "A fixed small deviation: after some layers nothing is left of the signal.")
+def he_normal(shape, seed, dtype=tf.float32):
+    return normal(shape, 0.01, seed, dtype)
+
+
+@wrong("3.1", "The weights are uniform, not normal.")
+def he_normal(shape, seed, dtype=tf.float32):
+    limit = math.sqrt(6 / math.prod(shape[:-1]))
+    return tf.random.stateless_uniform(shape, (seed, 0), -limit, limit, dtype)
+
+
+@wrong("3.1", "The normal was truncated, but its deviation, 12% smaller then, not corrected.")
+def he_normal(shape, seed, dtype=tf.float32):
+    deviation = math.sqrt(2 / math.prod(shape[:-1]))
+    return tf.random.stateless_truncated_normal(shape, (seed, 0), stddev=deviation, dtype=dtype)
+
+
+@wrong("3.1", "All weights are zero: all filters of a layer stay twins for ever.")
+def he_normal(shape, seed, dtype=tf.float32):
+    return tf.zeros(shape, dtype)
+
+
+@wrong("3.1", "The seed is not used: no two runs agree.")
+def he_normal(shape, seed, dtype=tf.float32):
+    return tf.random.normal(shape, stddev=math.sqrt(2 / math.prod(shape[:-1])), dtype=dtype)
+
+
+@wrong("3.1", "The dtype is ignored.")
+def he_normal(shape, seed, dtype=tf.float32):
+    return reference.he_normal(shape, seed)
+
+
+@right("3.1", "Truncated, with the deviation corrected.")
+def he_normal(shape, seed, dtype=tf.float32):
+    deviation = math.sqrt(2 / math.prod(shape[:-1])) / 0.87962566103423978
+    return tf.random.stateless_truncated_normal(shape, (seed, 0), stddev=deviation, dtype=dtype)
+
+
+@right("3.1", "With NumPy's generator.")
+def he_normal(shape, seed, dtype=tf.float32):
+    draws = np.random.default_rng(seed).standard_normal(shape)
+    return tf.constant(draws * math.sqrt(2 / np.prod(shape[:-1])), dtype)
+
+
+# 3.2
+
+
+def fits(images, kernel, padding="SAME"):
+    if padding not in ("SAME", "VALID"):
+        raise ValueError("The padding is unknown.")
+    if images.shape[-1] != kernel.shape[2]:
+        raise ValueError("The channels differ.")
+
+
+def by_patches(images, kernel, bias, stride, padding):
+    height, width, channels, filters = kernel.shape
+    patches = tf.image.extract_patches(
+        images, (1, height, width, 1), (1, stride, stride, 1), (1, 1, 1, 1), padding
+    )
+    rows = tf.reshape(patches, (-1, height * width * channels))
+    outputs = rows @ tf.reshape(kernel, (-1, filters)) + bias
+    return tf.reshape(outputs, tf.concat([tf.shape(patches)[:3], [filters]], axis=0))
+
+
+@wrong("3.2", "The kernel was flipped, as mathematics' convolution does; TensorFlow's does not.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    return by_patches(images, kernel[::-1, ::-1], bias, stride, padding)
+
+
+@wrong("3.2", "The bias is missing.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    return by_patches(images, kernel, 0 * bias, stride, padding)
+
+
+@wrong("3.2", "The stride is ignored.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    return by_patches(images, kernel, bias, 1, padding)
+
+
+@wrong("3.2", "The padding is always SAME.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    return by_patches(images, kernel, bias, stride, "SAME")
+
+
+@wrong("3.2", "SAME was padded by half the kernel on both sides, whatever the stride.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    if padding == "SAME":
+        pads = [(k // 2, k // 2) for k in kernel.shape[:2]]
+        images = tf.pad(images, [(0, 0), *pads, (0, 0)])
+    return by_patches(images, kernel, bias, stride, "VALID")
+
+
+@wrong("3.2", "The odd pixel of padding was put above and left; it belongs below and right.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    if padding == "SAME":
+        pads = []
+        for size, k in zip(images.shape[1:3], kernel.shape[:2], strict=True):
+            total = max((math.ceil(size / stride) - 1) * stride + k - size, 0)
+            pads.append((total - total // 2, total // 2))
+        images = tf.pad(images, [(0, 0), *pads, (0, 0)])
+    return by_patches(images, kernel, bias, stride, "VALID")
+
+
+@wrong("3.2", "The axes of the kernel were flattened in another order than those of the patches.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    height, width, channels, filters = kernel.shape
+    mixed = tf.reshape(tf.transpose(kernel, (2, 0, 1, 3)), (height, width, channels, filters))
+    return by_patches(images, mixed, bias, stride, padding)
+
+
+@wrong("3.2", "tf.nn.conv2d was called; the exercise is to do without.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    return tf.nn.conv2d(images, kernel, stride, padding) + bias
+
+
+@wrong("3.2", "The kernel was transposed: height and width are exchanged.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    if kernel.shape[0] == kernel.shape[1]:
+        kernel = tf.transpose(kernel, (1, 0, 2, 3))
+    return by_patches(images, kernel, bias, stride, padding)
+
+
+@wrong("3.2", "A ReLU was applied; the convolution alone is linear.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    return tf.nn.relu(by_patches(images, kernel, bias, stride, padding))
+
+
+@wrong("3.2", "Everything was cast to float32.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    parts = (tf.cast(x, tf.float32) for x in (images, kernel, bias))
+    return by_patches(*parts, stride, padding)
+
+
+@wrong("3.2", "It was computed in NumPy: no gradient comes back, and no graph can hold it.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    return tf.constant(reference.conv2d(images, kernel, bias, stride, padding).numpy())
+
+
+@wrong("3.2", "An unknown padding, or channels that differ, are not refused.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    padding = padding if padding == "VALID" else "SAME"
+    images = images[..., : kernel.shape[2]]
+    return by_patches(images, kernel, bias, stride, padding)
+
+
+@right("3.2", "A sum of shifted products, one for each place of the kernel.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    images, kernel = tf.convert_to_tensor(images), tf.convert_to_tensor(kernel)
+    fits(images, kernel, padding)
+    sizes, places = [], []
+    for size, k in zip(images.shape[1:3], kernel.shape[:2], strict=True):
+        if padding == "SAME":
+            out = -(-size // stride)
+            total = max((out - 1) * stride + k - size, 0)
+            places.append((total // 2, total - total // 2))
+        else:
+            out = (size - k) // stride + 1
+            places.append((0, 0))
+        sizes.append(out)
+    padded = tf.pad(images, [(0, 0), *places, (0, 0)])
+    outputs = bias
+    for i in range(kernel.shape[0]):
+        for j in range(kernel.shape[1]):
+            part = padded[:, i : i + (sizes[0] - 1) * stride + 1 : stride]
+            part = part[:, :, j : j + (sizes[1] - 1) * stride + 1 : stride]
+            outputs += tf.einsum("bhwc,cf->bhwf", part, kernel[i, j])
+    return outputs
+
+
+@right("3.2", "Patches, and tensordot over their last axis.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    height, width, channels, filters = kernel.shape
+    patches = tf.image.extract_patches(
+        images, [1, height, width, 1], [1, stride, stride, 1], [1, 1, 1, 1], padding
+    )
+    flat = tf.reshape(kernel, (height * width * channels, filters))
+    return tf.tensordot(patches, flat, axes=1) + bias
+
+
+# 3.3
+
+
+@wrong("3.3", "The mean was taken instead of the maximum.")
+def max_pool(images, size=2):
+    height, width, channels = images.shape[1:]
+    rows, columns = height // size, width // size
+    images = images[:, : rows * size, : columns * size]
+    squares = tf.reshape(images, (-1, rows, size, columns, size, channels))
+    return tf.reduce_mean(squares, axis=(2, 4))
+
+
+@wrong("3.3", "A row left over was padded with zeros, which win over negative values.")
+def max_pool(images, size=2):
+    height, width = images.shape[1:3]
+    below, right_of = -height % size, -width % size
+    return reference.max_pool(tf.pad(images, [(0, 0), (0, below), (0, right_of), (0, 0)]), size)
+
+
+@wrong("3.3", "The rows left over were kept, as with SAME.")
+def max_pool(images, size=2):
+    height, width = images.shape[1:3]
+    pads = [(0, 0), (0, -height % size), (0, -width % size), (0, 0)]
+    return reference.max_pool(tf.pad(images, pads, constant_values=-1e9), size)
+
+
+@wrong("3.3", "The squares overlap: the stride is 1 instead of the size.")
+def max_pool(images, size=2):
+    height, width = images.shape[1] - size + 1, images.shape[2] - size + 1
+    parts = [images[:, i : i + height, j : j + width] for i in range(size) for j in range(size)]
+    return tf.reduce_max(tf.stack(parts), axis=0)
+
+
+@wrong("3.3", "The size is ignored: it is always 2.")
+def max_pool(images, size=2):
+    return reference.max_pool(images, 2)
+
+
+@wrong("3.3", "The first pixel of each square was taken, not the greatest.")
+def max_pool(images, size=2):
+    rows, columns = images.shape[1] // size, images.shape[2] // size
+    return images[:, : rows * size : size, : columns * size : size]
+
+
+@wrong("3.3", "The maximum started from 0, so that negative values are lost.")
+def max_pool(images, size=2):
+    return tf.maximum(reference.max_pool(images, size), 0)
+
+
+@wrong("3.3", "The axes were mixed up in the reshape: the pixels of a square do not touch.")
+def max_pool(images, size=2):
+    height, width, channels = images.shape[1:]
+    rows, columns = height // size, width // size
+    images = images[:, : rows * size, : columns * size]
+    squares = tf.reshape(images, (-1, size, rows, size, columns, channels))
+    return tf.reduce_max(squares, axis=(1, 3))
+
+
+@wrong("3.3", "tf.nn's pooling was called; the exercise is to do without.")
+def max_pool(images, size=2):
+    return tf.nn.max_pool2d(images, size, size, "VALID")
+
+
+@wrong("3.3", "The maximum was taken over the channels as well.")
+def max_pool(images, size=2):
+    pooled = reference.max_pool(images, size)
+    return tf.reduce_max(pooled, axis=-1, keepdims=True) + tf.zeros_like(pooled)
+
+
+@right("3.3", "The maximum of shifted slices.")
+def max_pool(images, size=2):
+    images = tf.convert_to_tensor(images)
+    height = images.shape[1] // size * size
+    width = images.shape[2] // size * size
+    largest = None
+    for i in range(size):
+        for j in range(size):
+            part = images[:, i:height:size, j:width:size]
+            largest = part if largest is None else tf.maximum(largest, part)
+    return largest
+
+
+@right("3.3", "By patches.")
+def max_pool(images, size=2):
+    channels = images.shape[-1]
+    patches = tf.image.extract_patches(
+        images, [1, size, size, 1], [1, size, size, 1], [1, 1, 1, 1], "VALID"
+    )
+    shape = tf.concat([tf.shape(patches)[:3], [size * size, channels]], axis=0)
+    return tf.reduce_max(tf.reshape(patches, shape), axis=3)
+
+
+# 3.4
+
+
+def norm(x, gamma, beta, used, moving, epsilon):
+    mean, variance = used
+    return gamma * (x - mean) / tf.sqrt(variance + epsilon) + beta, *moving
+
+
+def moments(x):
+    return tf.nn.moments(x, axes=list(range(len(x.shape) - 1)))
+
+
+def blend(old, new, momentum):
+    return tuple(momentum * a + (1 - momentum) * b for a, b in zip(old, new, strict=True))
+
+
+@wrong("3.4", "In use the statistics of the batch were taken instead of the moving ones.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    batch, old = moments(x), (moving_mean, moving_variance)
+    return norm(x, gamma, beta, batch, blend(old, batch, momentum) if training else old, epsilon)
+
+
+@wrong("3.4", "In training the moving statistics were used instead of those of the batch.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    batch, old = moments(x), (moving_mean, moving_variance)
+    return norm(x, gamma, beta, old, blend(old, batch, momentum) if training else old, epsilon)
+
+
+@wrong("3.4", "Old and new statistics were weighed the wrong way round.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    return reference.batch_norm(
+        x, gamma, beta, moving_mean, moving_variance, training, 1 - momentum, epsilon
+    )
+
+
+@wrong("3.4", "The moving statistics moved outside training as well.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    batch, old = moments(x), (moving_mean, moving_variance)
+    return norm(x, gamma, beta, batch if training else old, blend(old, batch, momentum), epsilon)
+
+
+@wrong("3.4", "The moving variance took the sample's variance, divided by one less.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    y, mean, variance = reference.batch_norm(
+        x, gamma, beta, moving_mean, moving_variance, training, momentum, epsilon
+    )
+    if training:
+        count = tf.cast(tf.size(x) // x.shape[-1], x.dtype)
+        sample = moments(x)[1] * count / (count - 1)
+        variance = momentum * moving_variance + (1 - momentum) * sample
+    return y, mean, variance
+
+
+@wrong("3.4", "The statistics were taken over the batch axis only.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    old = (moving_mean, moving_variance)
+    if not training:
+        return norm(x, gamma, beta, old, old, epsilon)
+    batch = tf.nn.moments(x, axes=[0])
+    return norm(x, gamma, beta, batch, blend(old, batch, momentum), epsilon)
+
+
+@wrong("3.4", "The statistics were taken over the channels, as in layer norm.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    old = (moving_mean, moving_variance)
+    if not training:
+        return norm(x, gamma, beta, old, old, epsilon)
+    own = tf.nn.moments(x, axes=[-1], keepdims=True)
+    return norm(x, gamma, beta, own, blend(old, moments(x), momentum), epsilon)
+
+
+@wrong("3.4", "Epsilon was added outside the root.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    old = (moving_mean, moving_variance)
+    used = moments(x) if training else old
+    y = gamma * (x - used[0]) / (tf.sqrt(used[1]) + epsilon) + beta
+    return y, *(blend(old, used, momentum) if training else old)
+
+
+@wrong("3.4", "Gamma and beta are missing.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    one, zero = tf.ones_like(gamma), tf.zeros_like(beta)
+    return reference.batch_norm(
+        x, one, zero, moving_mean, moving_variance, training, momentum, epsilon
+    )
+
+
+@wrong("3.4", "It was divided by the variance instead of the deviation.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    old = (moving_mean, moving_variance)
+    used = moments(x) if training else old
+    y = gamma * (x - used[0]) / (used[1] + epsilon) + beta
+    return y, *(blend(old, used, momentum) if training else old)
+
+
+@wrong("3.4", "No gradient flows through the statistics of the batch.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    old = (moving_mean, moving_variance)
+    used = [tf.stop_gradient(s) for s in moments(x)] if training else old
+    return norm(x, gamma, beta, used, blend(old, used, momentum) if training else old, epsilon)
+
+
+@wrong("3.4", "The moving statistics were assigned inside instead of being returned only.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    found = reference.batch_norm(
+        x, gamma, beta, moving_mean, moving_variance, training, momentum, epsilon
+    )
+    if hasattr(moving_mean, "assign"):
+        moving_mean.assign(found[1])
+        moving_variance.assign(found[2])
+    return found
+
+
+@wrong("3.4", "The momentum is fixed at .99.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    return reference.batch_norm(
+        x, gamma, beta, moving_mean, moving_variance, training, 0.99, epsilon
+    )
+
+
+@right("3.4", "Normalised first, scaled after; E[x^2] - E[x]^2 for the variance.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    axes = list(range(len(x.shape) - 1))
+    mean, variance = moving_mean, moving_variance
+    if training:
+        mean = tf.reduce_mean(x, axes)
+        variance = tf.reduce_mean(tf.square(x - mean), axes)
+        moving_mean = moving_mean + (1 - momentum) * (mean - moving_mean)
+        moving_variance = moving_variance + (1 - momentum) * (variance - moving_variance)
+    y = tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon)
+    return [y, moving_mean, moving_variance]
+
+
+# 3.5
+
+
+def rate_ok(rate):
+    if not 0 <= rate < 1:
+        raise ValueError("The rate must lie in [0, 1).")
+
+
+def keep_mask(x, rate, seed, shape=None):
+    return tf.random.stateless_uniform(tf.shape(x) if shape is None else shape, seed) >= rate
+
+
+@wrong("3.5", "The kept values were not scaled up: in use the signal is stronger than in training.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    return tf.where(keep_mask(x, rate, seed), x, tf.zeros_like(x)) if training else x
+
+
+@wrong("3.5", "The rate was taken for the share that is kept.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    if not training or rate == 0:
+        return x
+    return tf.where(keep_mask(x, 1 - rate, seed), x / rate, tf.zeros_like(x))
+
+
+@wrong("3.5", "Values were dropped outside training as well.")
+def dropout(x, rate, training, seed):
+    return reference.dropout(x, rate, True, seed)
+
+
+@wrong("3.5", "Whole rows were dropped: one draw an example.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    if not training:
+        return x
+    shape = tf.concat([tf.shape(x)[:1], tf.ones(len(x.shape) - 1, tf.int32)], axis=0)
+    return tf.where(keep_mask(x, rate, seed, shape), x / (1 - rate), tf.zeros_like(x))
+
+
+@wrong("3.5", "One mask was drawn for all examples of the batch.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    if not training:
+        return x
+    mask = keep_mask(x, rate, seed, tf.shape(x)[1:])
+    return tf.where(mask, x / (1 - rate), tf.zeros_like(x))
+
+
+@wrong("3.5", "The values were scaled by 1 - rate in use; inverted dropout scales in training.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    if not training:
+        return x * (1 - rate)
+    return tf.where(keep_mask(x, rate, seed), x, tf.zeros_like(x))
+
+
+@wrong("3.5", "The seed is not used: two calls with one seed differ.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    if not training:
+        return x
+    return tf.where(tf.random.uniform(tf.shape(x)) >= rate, x / (1 - rate), tf.zeros_like(x))
+
+
+@wrong("3.5", "The seed was fixed inside: the mask is always the same.")
+def dropout(x, rate, training, seed):
+    return reference.dropout(x, rate, training, (0, 0))
+
+
+@wrong("3.5", "A rate of 1 or more is not refused.")
+def dropout(x, rate, training, seed):
+    return reference.dropout(x, min(max(rate, 0), 0.999), training, seed)
+
+
+@wrong("3.5", "The kept values were divided by the rate.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    if not training or rate == 0:
+        return x
+    return tf.where(keep_mask(x, rate, seed), x / rate, tf.zeros_like(x))
+
+
+@wrong("3.5", "Noise was multiplied in; dropout sets values to 0.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    noise = tf.random.stateless_uniform(tf.shape(x), seed, 1 - rate, 1 + rate, x.dtype)
+    return x * noise if training else x
+
+
+@right("3.5", "A mask of zeros and ones, multiplied.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    if not training or rate == 0:
+        return tf.identity(x)
+    draws = tf.random.stateless_uniform(tf.shape(x), seed, dtype=tf.float32)
+    return x * tf.cast(tf.floor(draws + (1 - rate)), x.dtype) / (1 - rate)
+
+
+@right("3.5", "tf.nn's own stateless dropout.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    return tf.nn.experimental.stateless_dropout(x, rate, seed) if training else x
+
+
+# 3.6
+
+
+@wrong("3.6", "A softmax was applied before a loss that applies it again.")
+def softmax_cross_entropy(logits, labels):
+    return reference.softmax_cross_entropy(tf.nn.softmax(logits), labels)
+
+
+@wrong("3.6", "The logarithm of a plain softmax: NaN as soon as a logit is large.")
+def softmax_cross_entropy(logits, labels):
+    exp = tf.exp(logits)
+    probabilities = exp / tf.reduce_sum(exp, axis=-1, keepdims=True)
+    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    return -tf.reduce_mean(tf.reduce_sum(targets * tf.math.log(probabilities), axis=-1))
+
+
+@wrong("3.6", "A small number was added inside the logarithm: large losses are cut off.")
+def softmax_cross_entropy(logits, labels):
+    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    logs = tf.math.log(tf.nn.softmax(logits) + 1e-7)
+    return -tf.reduce_mean(tf.reduce_sum(targets * logs, axis=-1))
+
+
+@wrong("3.6", "The loss was summed over the batch instead of averaged.")
+def softmax_cross_entropy(logits, labels):
+    return tf.reduce_sum(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    )
+
+
+@wrong("3.6", "The losses of the examples came back, without their mean.")
+def softmax_cross_entropy(logits, labels):
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+
+
+@wrong("3.6", "The softmax was taken over the batch instead of the classes.")
+def softmax_cross_entropy(logits, labels):
+    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    logs = tf.nn.log_softmax(logits, axis=0)
+    return -tf.reduce_mean(tf.reduce_sum(targets * logs, axis=-1))
+
+
+@wrong("3.6", "The sign is missing: the loss falls as the answers get worse.")
+def softmax_cross_entropy(logits, labels):
+    return -reference.softmax_cross_entropy(logits, labels)
+
+
+@wrong("3.6", "The mean went over examples and classes: the loss is too small by their number.")
+def softmax_cross_entropy(logits, labels):
+    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    return -tf.reduce_mean(targets * tf.nn.log_softmax(logits))
+
+
+@wrong("3.6", "The classes were exchanged: the probability of the other class was taken.")
+def softmax_cross_entropy(logits, labels):
+    return reference.softmax_cross_entropy(tf.reverse(logits, [-1]), labels)
+
+
+@wrong("3.6", "Each class was scored by its own sigmoid instead of one softmax over both.")
+def softmax_cross_entropy(logits, labels):
+    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
+    return tf.reduce_mean(tf.reduce_sum(losses, axis=-1))
+
+
+@wrong("3.6", "The logarithm is to the base 2.")
+def softmax_cross_entropy(logits, labels):
+    return reference.softmax_cross_entropy(logits, labels) / math.log(2)
+
+
+@wrong("3.6", "The logits were clipped: beyond that no gradient comes back.")
+def softmax_cross_entropy(logits, labels):
+    return reference.softmax_cross_entropy(tf.clip_by_value(logits, -50, 50), labels)
+
+
+@right("3.6", "With tf.nn's fused operation.")
+def softmax_cross_entropy(logits, labels):
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    return tf.reduce_mean(losses)
+
+
+@right("3.6", "Log-sum-exp minus the label's logit, by gather.")
+def softmax_cross_entropy(logits, labels):
+    own = tf.gather(logits, labels, axis=1, batch_dims=1)
+    return tf.reduce_mean(tf.reduce_logsumexp(logits, axis=1) - own)
+
+
+# 3.7
+
+
+@wrong("3.7", "Softmax was applied to the logits: the loss will apply it again.")
+class CNN(reference.CNN):
+    def head(self, features, training):
+        return tf.nn.softmax(super().head(features, training))
+
+
+@wrong("3.7", "A ReLU was applied to the logits: they can no longer be negative.")
+class CNN(reference.CNN):
+    def head(self, features, training):
+        return tf.nn.relu(super().head(features, training))
+
+
+@wrong("3.7", "The moving statistics never move.")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        kept = [v.read_value() for v in self.batch_norm_statistics]
+        found = super().features(images, training)
+        for variable, value in zip(self.batch_norm_statistics, kept, strict=True):
+            variable.assign(value)
+        return found
+
+
+@wrong("3.7", "The network always runs as in training.")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        return super().features(images, True)
+
+
+@wrong("3.7", "The network never runs as in training.")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        return super().features(images, False)
+
+
+@wrong("3.7", "The dropout's seed is always the same: one mask for ever.")
+class CNN(reference.CNN):
+    def head(self, features, training):
+        self.dropout_draws.assign(0)
+        return super().head(features, training)
+
+
+@wrong("3.7", "The dropout's seed is drawn in Python: a graph keeps the first one.")
+class CNN(reference.CNN):
+    calls = 0
+
+    def head(self, features, training):
+        x = tf.nn.relu(features @ self.w1 + self.b1)
+        self.calls += 1
+        x = reference.dropout(x, self.dropout, training, (self.seed, self.calls))
+        return x @ self.w2 + self.b2
+
+
+@wrong("3.7", "All layers were given one seed: those of one shape start as twins.")
+class CNN(reference.CNN):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        for variable in self.trainable_variables:
+            if len(variable.shape) == 4:
+                shape = tuple(variable.shape)
+                variable.assign(reference.he_normal(shape, 0, variable.dtype))
+
+
+@wrong("3.7", "The images are not standardised, although mean and deviation were given.")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        mean, self.mean = self.mean, None
+        found = super().features(images, training)
+        self.mean = mean
+        return found
+
+
+@wrong("3.7", "Mean and deviation are trainable: the optimizer would move them.")
+class CNN(reference.CNN):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        if self.mean is not None:
+            self.mean, self.std = tf.Variable(self.mean), tf.Variable(self.std)
+
+
+@wrong("3.7", "The moving statistics are trainable.")
+class CNN(reference.CNN):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        for block in self.blocks:
+            block.moving_mean = tf.Variable(block.moving_mean)
+            block.moving_variance = tf.Variable(block.moving_variance)
+
+
+@wrong("3.7", "The head's variables lack the biases.")
+class CNN(reference.CNN):
+    @property
+    def head_variables(self):
+        return [self.w1, self.w2]
+
+
+@wrong("3.7", "The first dense layer was counted to the base.")
+class CNN(reference.CNN):
+    @property
+    def base_variables(self):
+        return [*super().base_variables, self.w1, self.b1]
+
+    @property
+    def head_variables(self):
+        return [self.w2, self.b2]
+
+
+@wrong("3.7", "The dropout rate is ignored.")
+class CNN(reference.CNN):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **(options | {"dropout": 0.5}))
+
+
+@wrong("3.7", "The seed is ignored.")
+class CNN(reference.CNN):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **(options | {"seed": 0}))
+
+
+@wrong("3.7", "Dropout was left out.")
+class CNN(reference.CNN):
+    def head(self, features, training):
+        return super().head(features, False)
+
+
+@wrong("3.7", "Only the first block's batch norm runs as in training.")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        x = tf.convert_to_tensor(images)
+        if self.mean is not None:
+            x = standardise(x, self.mean, self.std)
+        for k, block in enumerate(self.blocks):
+            x = block(x, training and k == 0)
+        largest, average = tf.reduce_max(x, axis=(1, 2)), tf.reduce_mean(x, axis=(1, 2))
+        return tf.concat([largest, average], axis=-1)
+
+
+@wrong("3.7", "There is no ReLU in the head: two dense layers in a row are one.")
+class CNN(reference.CNN):
+    def head(self, features, training):
+        x = features @ self.w1 + self.b1
+        if training:
+            draw = self.dropout_draws.assign_add(1)
+            x = reference.dropout(x, self.dropout, training, seed=(self.seed, draw))
+        return x @ self.w2 + self.b2
+
+
+@wrong("3.7", "There is no ReLU in the blocks.")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        relu, tf.nn.relu = tf.nn.relu, tf.identity
+        try:
+            return super().features(images, training)
+        finally:
+            tf.nn.relu = relu
+
+
+@wrong("3.7", "The convolutions have a bias, which batch norm subtracts again.")
+class CNN(reference.CNN):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        for block in self.blocks:
+            block.bias = tf.Variable(tf.zeros_like(block.beta))
+
+    @property
+    def base_variables(self):
+        return [v for block in self.blocks for v in block.trainable_variables]
+
+
+@wrong("3.7", "Everything is float32, whatever dtype was asked for.")
+class CNN(reference.CNN):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **(options | {"dtype": tf.float32}))
+
+    def features(self, images, training):
+        return super().features(tf.cast(images, tf.float32), training)
+
+
+@right("3.7", "Flattened features, ReLU before the pooling, lists of layers as dicts.")
+class CNN(tf.Module):
+    def __init__(
+        self,
+        image_size=64,
+        channels=(32, 64, 128, 128),
+        hidden=128,
+        dropout=0.5,
+        seed=0,
+        dtype=tf.float32,
+        mean=None,
+        std=None,
+    ):
+        super().__init__()
+        self.rate, self.stats = dropout, (mean, std)
+        self.generator = tf.random.Generator.from_seed(seed)
+        self.layers, inputs, side = [], 3, image_size
+        for k, outputs in enumerate(channels):
+            kernel = reference.he_normal((3, 3, inputs, outputs), 17 * seed + k, dtype)
+            self.layers.append(
+                {
+                    "kernel": tf.Variable(kernel),
+                    "gamma": tf.Variable(tf.ones(outputs, dtype)),
+                    "beta": tf.Variable(tf.zeros(outputs, dtype)),
+                    "mean": tf.Variable(tf.zeros(outputs, dtype), trainable=False),
+                    "variance": tf.Variable(tf.ones(outputs, dtype), trainable=False),
+                }
+            )
+            inputs, side = outputs, side // 2
+        size = side * side * inputs
+        self.dense = [
+            tf.Variable(reference.he_normal((size, hidden), 17 * seed + 15, dtype)),
+            tf.Variable(tf.zeros((hidden,), dtype)),
+            tf.Variable(reference.he_normal((hidden, 2), 17 * seed + 16, dtype)),
+            tf.Variable(tf.zeros((2,), dtype)),
+        ]
+
+    def features(self, images, training):
+        x = images if self.stats[0] is None else standardise(images, *self.stats)
+        for layer in self.layers:
+            x = tf.nn.conv2d(x, layer["kernel"], 1, "SAME")
+            x, mean, variance = reference.batch_norm(
+                x, layer["gamma"], layer["beta"], layer["mean"], layer["variance"], training
+            )
+            if training:
+                layer["mean"].assign(mean)
+                layer["variance"].assign(variance)
+            x = tf.nn.max_pool2d(tf.nn.relu(x), 2, 2, "VALID")
+        return tf.reshape(x, (tf.shape(x)[0], self.dense[0].shape[0]))
+
+    def head(self, features, training):
+        w1, b1, w2, b2 = self.dense
+        x = tf.nn.relu(tf.matmul(features, w1) + b1)
+        if training:
+            x = reference.dropout(x, self.rate, True, self.generator.make_seeds(1)[:, 0])
+        return tf.matmul(x, w2) + b2
+
+    def __call__(self, images, training=False):
+        return self.head(self.features(images, training), training)
+
+    @property
+    def base_variables(self):
+        return [layer[name] for layer in self.layers for name in ("gamma", "beta", "kernel")]
+
+    @property
+    def head_variables(self):
+        return tuple(self.dense)
+
+    @property
+    def batch_norm_statistics(self):
+        return [layer[name] for name in ("mean", "variance") for layer in self.layers]
