@@ -251,7 +251,7 @@ def train(
             for i, (inputs, labels) in enumerate(bar):
                 steps_done = epoch * len(batches) + i + 1
                 rate = cosine_decay(steps_done, epochs * len(batches), peak)
-                optimizers[phase].learning_rate.assign(rate)
+                optimizers[phase].learning_rate.assign(float(rate))
                 mean_loss.update(tf.repeat(step(inputs, labels), len(labels)))
                 bar.set_postfix_str(f"loss {mean_loss.result():.3f}", refresh=False)
             figures = evaluate(classify, val_batches)

@@ -4,28 +4,29 @@ import tensorflow as tf
 
 
 class SmallModel(tf.Module):
-    """A model with the interface of `CNN` and no convolution: 4x4 images, 6 features, in float64.
+    """A model with the interface of `CNN` and no convolution: 4x4 images, 6 features.
 
     Its "batch norm" shifts by a moving mean, so that a base that is not frozen shows.
     """
 
-    def __init__(self, seed=0):
+    def __init__(self, seed=0, dtype=tf.float64):
         super().__init__()
+        self.dtype = dtype
 
         def normal(shape, number):
-            return tf.random.stateless_normal(shape, (seed, number), dtype=tf.float64) / 4
+            return tf.random.stateless_normal(shape, (seed, number), dtype=dtype) / 4
 
         self.base_kernel = tf.Variable(normal((48, 6), 1))
-        self.moving_mean = tf.Variable(tf.zeros(6, tf.float64), trainable=False)
+        self.moving_mean = tf.Variable(tf.zeros(6, dtype), trainable=False)
         self.w1 = tf.Variable(normal((6, 5), 2))
-        self.b1 = tf.Variable(tf.zeros(5, tf.float64))
+        self.b1 = tf.Variable(tf.zeros(5, dtype))
         self.w2 = tf.Variable(normal((5, 2), 3))
-        self.b2 = tf.Variable(tf.zeros(2, tf.float64))
+        self.b2 = tf.Variable(tf.zeros(2, dtype))
         self.calls = []  # the `training` of every call of features and head, while traced or eager
 
     def features(self, images, training):
         self.calls.append(("features", bool(training)))
-        x = tf.reshape(tf.cast(images, tf.float64), (-1, 48)) @ self.base_kernel
+        x = tf.reshape(tf.cast(images, self.dtype), (-1, 48)) @ self.base_kernel
         if training:
             mean = tf.reduce_mean(x, axis=0)
             self.moving_mean.assign(0.9 * self.moving_mean + 0.1 * mean)

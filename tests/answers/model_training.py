@@ -1,0 +1,860 @@
+"""Answers to lesson 6: wrong ones with their mistake, and other right ones."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from solutions import model_training as reference
+from solutions.cnn_model import softmax_cross_entropy
+from solutions.gradient_tape import Adam, clip_gradients
+from tests.answers import right, wrong
+
+# 6.1
+
+
+@wrong("6.1", "The head phase was given all variables: nothing is frozen.")
+def variables_to_train(model, phase):
+    reference.variables_to_train(model, phase)
+    return model.trainable_variables
+
+
+@wrong("6.1", "The head phase was given the base.")
+def variables_to_train(model, phase):
+    found = reference.variables_to_train(model, phase)
+    return model.base_variables if phase == "head" else found
+
+
+@wrong("6.1", "Any phase but 'whole' trains the head: a misspelt one goes unnoticed.")
+def variables_to_train(model, phase):
+    return model.trainable_variables if phase == "whole" else model.head_variables
+
+
+@wrong("6.1", "Any phase but 'head' trains everything: a misspelt one goes unnoticed.")
+def variables_to_train(model, phase):
+    return model.head_variables if phase == "head" else model.trainable_variables
+
+
+@wrong("6.1", "The moving statistics were put among the variables to train.")
+def variables_to_train(model, phase):
+    found = reference.variables_to_train(model, phase)
+    return list(model.variables) if phase == "whole" else found
+
+
+@wrong("6.1", "The order differs from that of the model's trainable_variables.")
+def variables_to_train(model, phase):
+    return list(reversed(reference.variables_to_train(model, phase)))
+
+
+@wrong("6.1", "Copies came back: training them leaves the model as it was.")
+def variables_to_train(model, phase):
+    return [tf.Variable(v) for v in reference.variables_to_train(model, phase)]
+
+
+@wrong("6.1", "Only the last dense layer was taken for the head.")
+def variables_to_train(model, phase):
+    found = reference.variables_to_train(model, phase)
+    return found[-2:] if phase == "head" else found
+
+
+@right("6.1", "From a dict, as a tuple.")
+def variables_to_train(model, phase):
+    parts = {"whole": model.trainable_variables, "head": model.head_variables}
+    if phase not in parts:
+        raise ValueError(f"{phase} is not one of {sorted(parts)}.")
+    return tuple(parts[phase])
+
+
+# 6.2
+
+
+def step_of(model, phase, optimizer, max_norm, features, variables=None, change=None, head=True):
+    """A compiled step, one part of which a wrong answer replaces."""
+    variables = variables or reference.variables_to_train(model, phase)
+
+    @tf.function(reduce_retracing=True)
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            logits = model.head(features(images), training=head)
+            loss = softmax_cross_entropy(logits, labels)
+        gradients = clip_gradients(tape.gradient(loss, variables), max_norm)
+        optimizer.apply(change(gradients) if change else gradients)
+        return loss
+
+    return step
+
+
+@wrong("6.2", "The base runs in training mode in the head phase: its statistics creep.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    return step_of(model, phase, optimizer, max_norm, lambda x: model.features(x, training=True))
+
+
+@wrong("6.2", "The base runs as outside training even in the whole phase.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    return step_of(model, phase, optimizer, max_norm, lambda x: model.features(x, training=False))
+
+
+@wrong("6.2", "The head runs as outside training in the head phase: without dropout.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    whole = phase == "whole"
+    return step_of(
+        model, phase, optimizer, max_norm, lambda x: model.features(x, training=whole), head=whole
+    )
+
+
+@wrong("6.2", "The gradients were not clipped.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    return reference.make_train_step(model, phase, optimizer, 1e9)
+
+
+@wrong("6.2", "max_norm is ignored: it is always 5.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    return reference.make_train_step(model, phase, optimizer, 5.0)
+
+
+@wrong("6.2", "Each gradient was clipped by itself, which changes their direction.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    whole = phase == "whole"
+    return step_of(
+        model,
+        phase,
+        optimizer,
+        1e9,
+        lambda x: model.features(x, training=whole),
+        change=lambda gradients: [tf.clip_by_norm(g, max_norm) for g in gradients],
+    )
+
+
+@wrong("6.2", "The whole network is trained in both phases.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    reference.variables_to_train(model, phase)
+    own = type(optimizer)(model.trainable_variables)
+    return reference.make_train_step(model, "whole", own, max_norm)
+
+
+@wrong("6.2", "The step is not compiled: it runs in Python every time.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    return reference.make_train_step(model, phase, optimizer, max_norm).python_function
+
+
+@wrong("6.2", "Nothing was updated: the gradients were never applied.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    reference.variables_to_train(model, phase)
+
+    @tf.function
+    def step(images, labels):
+        features = model.features(images, training=phase == "whole")
+        return softmax_cross_entropy(model.head(features, training=True), labels)
+
+    return step
+
+
+@wrong("6.2", "The loss after the step came back instead of the one before it.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    step = reference.make_train_step(model, phase, optimizer, max_norm)
+
+    @tf.function(reduce_retracing=True)
+    def then(images, labels):
+        step(images, labels)
+        features = model.features(images, training=False)
+        return softmax_cross_entropy(model.head(features, training=True), labels)
+
+    return then
+
+
+@wrong("6.2", "The learning rate was read once, so that a schedule changes nothing.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    rate = float(optimizer.learning_rate)
+    step = reference.make_train_step(model, phase, optimizer, max_norm)
+
+    def fixed(images, labels):
+        optimizer.learning_rate.assign(rate)
+        return step(images, labels)
+
+    return fixed
+
+
+@wrong("6.2", "stop_gradient was put on the logits: the head freezes as well.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    variables = reference.variables_to_train(model, phase)
+    if phase == "whole":
+        return reference.make_train_step(model, phase, optimizer, max_norm)
+
+    @tf.function
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            logits = tf.stop_gradient(model.head(model.features(images, False), True))
+            loss = softmax_cross_entropy(logits, labels)
+        gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
+        optimizer.apply(gradients)
+        return loss
+
+    return step
+
+
+@wrong("6.2", "An unknown phase is not refused.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    phase = phase if phase == "whole" else "head"
+    return reference.make_train_step(model, phase, optimizer, max_norm)
+
+
+@right("6.2", "With stop_gradient on the features of the head phase.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    if phase not in ("whole", "head"):
+        raise ValueError(f"{phase} is no phase.")
+    whole = phase == "whole"
+
+    def features(images):
+        found = model.features(images, training=whole)
+        return found if whole else tf.stop_gradient(found)
+
+    variables = model.trainable_variables if whole else model.head_variables
+    return step_of(model, phase, optimizer, max_norm, features, variables)
+
+
+@right("6.2", "Clipped by TensorFlow's own function, one trace for each batch size.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    variables = reference.variables_to_train(model, phase)
+
+    @tf.function
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            features = model.features(images, training=phase == "whole")
+            logits = model.head(features, training=True)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            loss = tf.reduce_mean(losses)
+        gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, variables), max_norm)
+        optimizer.apply(gradients)
+        return loss
+
+    return step
+
+
+# 6.3
+
+
+def gathered(model, dataset, training=False):
+    pairs = [(model(images, training=training), labels) for images, labels in dataset]
+    logits, labels = (tf.concat(part, axis=0) for part in zip(*pairs, strict=True))
+    return logits, labels.numpy()
+
+
+def with_figure(name, function):
+    """`evaluate` with one figure replaced by `function(scores, labels)`."""
+
+    def evaluate(model, dataset):
+        figures = reference.evaluate(model, dataset)
+        logits, labels = gathered(model, dataset)
+        logits = np.float64(logits)
+        return figures | {name: float(function(logits[:, 1] - logits[:, 0], labels))}
+
+    return evaluate
+
+
+@wrong("6.3", "The loss was averaged over batches, whose sizes differ.")
+def evaluate(model, dataset):
+    losses = [float(softmax_cross_entropy(model(x, training=False), y)) for x, y in dataset]
+    return reference.evaluate(model, dataset) | {"loss": float(np.mean(losses))}
+
+
+@wrong("6.3", "The accuracy was averaged over batches, whose sizes differ.")
+def evaluate(model, dataset):
+    shares = [
+        float(np.mean(np.argmax(model(x, training=False), 1) == y.numpy())) for x, y in dataset
+    ]
+    return reference.evaluate(model, dataset) | {"accuracy": float(np.mean(shares))}
+
+
+@wrong("6.3", "Only the last batch was scored.")
+def evaluate(model, dataset):
+    return reference.evaluate(model, list(dataset)[-1:])
+
+
+@wrong("6.3", "Sensitivity and specificity were exchanged.")
+def evaluate(model, dataset):
+    figures = reference.evaluate(model, dataset)
+    swap = {"sensitivity": figures["specificity"], "specificity": figures["sensitivity"]}
+    return figures | swap
+
+
+@wrong("6.3", "The model ran in training mode: its statistics moved.")
+def evaluate(model, dataset):
+    gathered(model, dataset, training=True)
+    return reference.evaluate(model, dataset)
+
+
+@wrong("6.3", "Ties were counted as won in the AUC.")
+def evaluate(model, dataset):
+    def auc(scores, labels):
+        sick, well = scores[labels == 1], scores[labels == 0]
+        if not len(sick) or not len(well):
+            return math.nan
+        return (sick[:, None] >= well).mean()
+
+    return with_figure("auc", auc)(model, dataset)
+
+
+@wrong("6.3", "Ties were counted as lost in the AUC.")
+def evaluate(model, dataset):
+    def auc(scores, labels):
+        sick, well = scores[labels == 1], scores[labels == 0]
+        if not len(sick) or not len(well):
+            return math.nan
+        return (sick[:, None] > well).mean()
+
+    return with_figure("auc", auc)(model, dataset)
+
+
+@wrong("6.3", "The AUC was computed from the decisions instead of the scores.")
+def evaluate(model, dataset):
+    figures = reference.evaluate(model, dataset)
+    return figures | {"auc": (figures["sensitivity"] + figures["specificity"]) / 2}
+
+
+@wrong("6.3", "The AUC ranks by the logit of one class instead of the difference of both.")
+def evaluate(model, dataset):
+    logits, labels = gathered(model, dataset)
+    scores = np.float64(logits)[:, 1]
+    sick, well = scores[labels == 1], scores[labels == 0]
+    figures = reference.evaluate(model, dataset)
+    if not len(sick) or not len(well):
+        return figures
+    wins = (sick[:, None] > well).mean() + 0.5 * (sick[:, None] == well).mean()
+    return figures | {"auc": float(wins)}
+
+
+@wrong("6.3", "What an absent class leaves undefined became 0.")
+def evaluate(model, dataset):
+    figures = reference.evaluate(model, dataset)
+    return {name: 0.0 if math.isnan(value) else value for name, value in figures.items()}
+
+
+@wrong("6.3", "The AUC of a set of one class became .5.")
+def evaluate(model, dataset):
+    figures = reference.evaluate(model, dataset)
+    return figures | {"auc": 0.5 if math.isnan(figures["auc"]) else figures["auc"]}
+
+
+@wrong("6.3", "Uninfected was taken for the positive class.")
+def evaluate(model, dataset):
+    figures = reference.evaluate(model, dataset)
+    swap = {"sensitivity": figures["specificity"], "specificity": figures["sensitivity"]}
+    return figures | swap | {"auc": 1 - figures["auc"]}
+
+
+@wrong("6.3", "Tensors came back instead of floats.")
+def evaluate(model, dataset):
+    return {k: tf.constant(v) for k, v in reference.evaluate(model, dataset).items()}
+
+
+@wrong("6.3", "The sensitivity was divided by all cells instead of the parasitized ones.")
+def evaluate(model, dataset):
+    return with_figure("sensitivity", lambda s, y: np.mean((s > 0) & (y == 1)))(model, dataset)
+
+
+@wrong("6.3", "The precision was reported as the sensitivity.")
+def evaluate(model, dataset):
+    def precision(scores, labels):
+        called = labels[scores > 0]
+        return called.mean() if len(called) else math.nan
+
+    return with_figure("sensitivity", precision)(model, dataset)
+
+
+@right("6.3", "By counting pairs, from probabilities.")
+def evaluate(model, dataset):
+    logits, labels = gathered(model, dataset)
+    loss = float(tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)))
+    scores = tf.nn.softmax(tf.cast(logits, tf.float64)).numpy()[:, 1]
+    calls = scores > 0.5
+    sick, well = scores[labels == 1], scores[labels == 0]
+    both = len(sick) and len(well)
+    pairs = (sick[:, None] > well).astype(float) + 0.5 * (sick[:, None] == well)
+    return {
+        "loss": loss,
+        "accuracy": float(np.mean(calls == labels)),
+        "sensitivity": float(np.mean(calls[labels == 1])) if len(sick) else float("nan"),
+        "specificity": float(np.mean(~calls[labels == 0])) if len(well) else float("nan"),
+        "auc": float(pairs.mean()) if both else float("nan"),
+        "examples": len(labels),
+    }
+
+
+# 6.4
+
+
+def decay(step, total, peak, warmup_fraction, warmup=None, shape=None, after=True, floor=0.0):
+    """Cosine decay, parts of which a wrong answer replaces."""
+    if total <= 0 or not 0 <= warmup_fraction < 1:
+        raise ValueError("steps or fraction")
+    step = tf.cast(step, tf.float64)
+    warmup = warmup_fraction * total if warmup is None else warmup
+    done = (step - warmup) / (total - warmup)
+    if after:
+        done = tf.clip_by_value(done, 0.0, 1.0)
+    falling = shape(done) if shape else (1 + tf.cos(math.pi * done)) / 2
+    rising = step / warmup if warmup else tf.ones_like(step)
+    return peak * tf.where(step < warmup, rising, floor + (1 - floor) * falling)
+
+
+@wrong("6.4", "There is no warm-up.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    return decay(step, total_steps, peak, 0.0)
+
+
+@wrong("6.4", "The warm-up was rounded to whole steps.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    warmup = float(int(warmup_fraction * total_steps))
+    return decay(step, total_steps, peak, warmup_fraction, warmup=warmup)
+
+
+@wrong("6.4", "The decay is a line, not a cosine.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    return decay(step, total_steps, peak, warmup_fraction, shape=lambda done: 1 - done)
+
+
+@wrong("6.4", "A quarter of a wave instead of a half: it falls most steeply at the end.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    return decay(
+        step, total_steps, peak, warmup_fraction, shape=lambda done: tf.cos(math.pi * done / 2)
+    )
+
+
+@wrong("6.4", "After the last step the rate rises again.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    return decay(step, total_steps, peak, warmup_fraction, after=False)
+
+
+@wrong("6.4", "The decay counts from step 0 instead of from the end of the warm-up.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    step = tf.cast(step, tf.float64)
+    warmup = warmup_fraction * total_steps
+    if warmup and float(step) < warmup:
+        return peak * step / warmup
+    done = tf.minimum(step / total_steps, 1.0)
+    return peak * (1 + tf.cos(math.pi * done)) / 2
+
+
+@wrong("6.4", "The decay takes as many steps as there are in all, after the warm-up.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    warmup = warmup_fraction * total_steps
+    step = tf.cast(step, tf.float64)
+    done = tf.clip_by_value((step - warmup) / total_steps, 0.0, 1.0)
+    rising = step / warmup if warmup else tf.ones_like(step)
+    return peak * tf.where(step < warmup, rising, (1 + tf.cos(math.pi * done)) / 2)
+
+
+@wrong("6.4", "The warm-up starts above 0: one step ahead.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    warmup = warmup_fraction * total_steps
+    step = tf.cast(step, tf.float64)
+    rate = decay(step, total_steps, peak, warmup_fraction)
+    return tf.where(step < warmup, peak * tf.minimum((step + 1) / max(warmup, 1), 1), rate)
+
+
+@wrong("6.4", "The peak is ignored.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    return decay(step, total_steps, 1.0, warmup_fraction)
+
+
+@wrong("6.4", "The rate ends at a tenth of the peak instead of 0.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    return decay(step, total_steps, peak, warmup_fraction, floor=0.1)
+
+
+@wrong("6.4", "A warm-up of 0 divides by 0.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    step = tf.cast(step, tf.float64)
+    warmup = tf.constant(warmup_fraction * total_steps, tf.float64)
+    falling = (
+        1 + tf.cos(math.pi * tf.clip_by_value((step - warmup) / (total_steps - warmup), 0, 1))
+    ) / 2
+    return peak * tf.minimum(step / warmup, 1.0) * tf.cast(step < warmup, tf.float64) + (
+        peak * falling * tf.cast(step >= warmup, tf.float64)
+    )
+
+
+@wrong("6.4", "The step is a Python number only: in a graph it cannot be compared.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    warmup = warmup_fraction * total_steps
+    step = int(step)
+    if step < warmup:
+        return peak * step / warmup
+    done = min((step - warmup) / (total_steps - warmup), 1)
+    return peak * (1 + math.cos(math.pi * done)) / 2
+
+
+@right("6.4", "With a minimum of both curves' progress, in float64.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    return decay(step, total_steps, peak, warmup_fraction)
+
+
+# 6.5
+
+
+@wrong("6.5", "The base ran in training mode.")
+def base_features(model, dataset):
+    batches = [(model.features(images, training=True), labels) for images, labels in dataset]
+    return tuple(tf.concat(part, axis=0) for part in zip(*batches, strict=True))
+
+
+@wrong("6.5", "The dataset was read twice; a shuffled one comes in another order each time.")
+def base_features(model, dataset):
+    features = tf.concat([model.features(images, False) for images, _ in dataset], axis=0)
+    return features, tf.concat([labels for _, labels in dataset], axis=0)
+
+
+@wrong("6.5", "The logits came back instead of the features.")
+def base_features(model, dataset):
+    batches = [(model(images, training=False), labels) for images, labels in dataset]
+    return tuple(tf.concat(part, axis=0) for part in zip(*batches, strict=True))
+
+
+@wrong("6.5", "Only the last batch came back.")
+def base_features(model, dataset):
+    for images, labels in dataset:
+        found = model.features(images, training=False), labels
+    return found
+
+
+@wrong("6.5", "The short last batch was left out.")
+def base_features(model, dataset):
+    features, labels = reference.base_features(model, dataset)
+    size = len(next(iter(dataset))[1])
+    whole = len(labels) // size * size
+    return features[:whole], labels[:whole]
+
+
+@wrong("6.5", "The features were sorted by class: they left their places.")
+def base_features(model, dataset):
+    features, labels = reference.base_features(model, dataset)
+    order = tf.argsort(labels, stable=True)
+    return tf.gather(features, order), labels
+
+
+@wrong("6.5", "The labels are missing.")
+def base_features(model, dataset):
+    return reference.base_features(model, dataset)[0]
+
+
+@wrong("6.5", "A list of batches came back instead of one array.")
+def base_features(model, dataset):
+    batches = [(model.features(images, training=False), labels) for images, labels in dataset]
+    features, labels = zip(*batches, strict=True)
+    return np.array(features, dtype=object), np.array(labels, dtype=object)
+
+
+@right("6.5", "With a compiled base, into NumPy arrays.")
+def base_features(model, dataset):
+    run = tf.function(lambda images: model.features(images, training=False), reduce_retracing=True)
+    batches = [(run(images).numpy(), labels.numpy()) for images, labels in dataset]
+    return [np.concatenate(part) for part in zip(*batches, strict=True)]
+
+
+# 6.6
+
+
+def loop(model, train_set, val_set, epochs, rates, **change):
+    """A two-phase loop in a few lines, parts of which a wrong answer replaces.
+
+    Args:
+        epochs, rates: `(whole, head)`.
+        change: What to do otherwise: see the wrong answers.
+    """
+    history = {name: [] for name in ("phase", "loss", "val_loss", "val_accuracy")}
+    best = (math.inf, [v.numpy() for v in model.variables])
+
+    def restore():
+        for variable, value in zip(model.variables, best[1], strict=True):
+            variable.assign(value)
+
+    for phase, count, rate in zip(("whole", "head"), epochs, rates, strict=True):
+        if phase == "head" and count and change.get("restore_between", True):
+            restore()
+        kind = change.get("head_is", phase) if phase == "head" else phase
+        optimizer = Adam(reference.variables_to_train(model, kind), rate)
+        step = reference.make_train_step(model, kind, optimizer)
+        for _ in range(count):
+            losses, sizes = [], []
+            for images, labels in train_set:
+                losses.append(float(step(images, labels)))
+                sizes.append(len(labels))
+            if change.get("train_on_val"):
+                for images, labels in val_set:
+                    step(images, labels)
+            weights = sizes if change.get("over_examples", True) else None
+            if change.get("val_in_training"):
+                for images, _ in val_set:
+                    model.features(images, training=True)
+            figures = reference.evaluate(
+                model, train_set if change.get("val_is_train") else val_set
+            )
+            history["phase"].append(phase)
+            history["loss"].append(float(np.average(losses, weights=weights)))
+            history["val_loss"].append(figures["loss"])
+            history["val_accuracy"].append(figures["accuracy"])
+            if figures["loss"] < best[0] or change.get("best_is_last"):
+                best = figures["loss"], [v.numpy() for v in model.variables]
+            if change.get("show", True):
+                tqdm.write(f"{phase}: loss {history['loss'][-1]:.3f}")
+    if change.get("restore_at_end", True):
+        restore()
+    return history
+
+
+@wrong("6.6", "The weights of the last epoch were kept, not those of the best.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+):
+    return loop(
+        model,
+        train_set,
+        val_set,
+        (whole_epochs, head_epochs),
+        (learning_rate, head_learning_rate),
+        restore_at_end=False,
+    )
+
+
+@wrong("6.6", "The head phase began from the last weights, not from the best.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+):
+    return loop(
+        model,
+        train_set,
+        val_set,
+        (whole_epochs, head_epochs),
+        (learning_rate, head_learning_rate),
+        restore_between=False,
+    )
+
+
+@wrong("6.6", "The whole network was trained in the head phase as well.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+):
+    return loop(
+        model,
+        train_set,
+        val_set,
+        (whole_epochs, head_epochs),
+        (learning_rate, head_learning_rate),
+        head_is="whole",
+    )
+
+
+@wrong("6.6", "The loss was averaged over batches instead of examples.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+):
+    return loop(
+        model,
+        train_set,
+        val_set,
+        (whole_epochs, head_epochs),
+        (learning_rate, head_learning_rate),
+        over_examples=False,
+    )
+
+
+@wrong("6.6", "The validation cells were trained on as well.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+):
+    return loop(
+        model,
+        train_set,
+        val_set,
+        (whole_epochs, head_epochs),
+        (learning_rate, head_learning_rate),
+        train_on_val=True,
+    )
+
+
+@wrong("6.6", "The validation figures were computed on the training cells.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+):
+    return loop(
+        model,
+        train_set,
+        val_set,
+        (whole_epochs, head_epochs),
+        (learning_rate, head_learning_rate),
+        val_is_train=True,
+    )
+
+
+@wrong("6.6", "Validation ran in training mode: the statistics learnt from the validation cells.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+):
+    return loop(
+        model,
+        train_set,
+        val_set,
+        (whole_epochs, head_epochs),
+        (learning_rate, head_learning_rate),
+        val_in_training=True,
+    )
+
+
+@wrong("6.6", "Both phases used the learning rate of the first.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+):
+    return loop(
+        model, train_set, val_set, (whole_epochs, head_epochs), (learning_rate, learning_rate)
+    )
+
+
+@wrong("6.6", "The learning rates are ignored.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+):
+    return loop(model, train_set, val_set, (whole_epochs, head_epochs), (1e-3, 1e-3))
+
+
+@wrong("6.6", "The head was trained first and then the whole network.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+):
+    first = loop(model, train_set, val_set, (0, head_epochs), (1.0, head_learning_rate))
+    second = loop(model, train_set, val_set, (whole_epochs, 0), (learning_rate, 1.0))
+    return {name: first[name] + second[name] for name in first}
+
+
+@wrong("6.6", "Nothing shows that the training is going on.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+):
+    return loop(
+        model,
+        train_set,
+        val_set,
+        (whole_epochs, head_epochs),
+        (learning_rate, head_learning_rate),
+        show=False,
+    )
+
+
+@wrong("6.6", "The head phase was left out.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+):
+    return loop(model, train_set, val_set, (whole_epochs, 0), (learning_rate, 1.0))
+
+
+@wrong("6.6", "The best weights were kept by reference: they moved along with the training.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+):
+    return loop(
+        model,
+        train_set,
+        val_set,
+        (whole_epochs, head_epochs),
+        (learning_rate, head_learning_rate),
+        best_is_last=True,
+    )
+
+
+@right("6.6", "Without cached features and without a schedule.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+    verbose=True,
+):
+    return loop(
+        model,
+        train_set,
+        val_set,
+        (whole_epochs, head_epochs),
+        (learning_rate, head_learning_rate),
+        show=verbose,
+    )

@@ -1,0 +1,584 @@
+"""Grades lesson 6: two phases, a base that is frozen bit for bit, figures over examples."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.graded import model_training
+from tests.refusals import refused
+from tests.small_models import (
+    Momentum,
+    PlainAdam,
+    SmallModel,
+    as_dataset,
+    copies,
+    small_batches,
+)
+
+OPTIMIZERS = {"momentum": Momentum, "Adam": PlainAdam}
+
+
+def loss_by_numpy(logits, labels):
+    """Mean softmax cross-entropy, written the plain way."""
+    logits, labels = np.asarray(logits, float), np.asarray(labels)
+    shifted = logits - logits.max(1, keepdims=True)
+    logs = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    return float(-logs[np.arange(len(labels)), labels].mean())
+
+
+def moved(before, variables):
+    """How many of the variables differ from their copies in any bit."""
+    return sum(not np.array_equal(a, v.numpy()) for a, v in zip(before, variables, strict=True))
+
+
+# 6.1
+
+
+@pytest.mark.exercise("6.1")
+def test_variables_to_train_are_all_in_the_whole_phase():
+    """The optimizer is built over them, in this order."""
+    model = SmallModel()
+    found = list(model_training.variables_to_train(model, "whole"))
+    expected = list(model.trainable_variables)
+    assert [id(v) for v in found] == [id(v) for v in expected], (
+        f"In the phase 'whole' {len(found)} variables came back; the model's"
+        f" trainable_variables are {len(expected)}, in their own order."
+    )
+
+
+@pytest.mark.exercise("6.1")
+def test_variables_to_train_are_those_of_the_head_in_the_head_phase():
+    """The variables themselves, not copies."""
+    model = SmallModel()
+    found = list(model_training.variables_to_train(model, "head"))
+    assert [id(v) for v in found] == [id(v) for v in model.head_variables], (
+        f"In the phase 'head' {len(found)} variables came back; the model's head_variables are"
+        f" {len(model.head_variables)}, in their own order."
+    )
+
+
+@pytest.mark.exercise("6.1")
+@pytest.mark.parametrize("phase", ["base", "Head", "", None])
+def test_variables_to_train_refuses_any_other_phase(phase):
+    """A misspelt phase must not train the wrong part in silence."""
+    with refused(f"the phase {phase!r}"):
+        model_training.variables_to_train(SmallModel(), phase)
+
+
+# 6.2
+
+
+def plain_step(model, phase, optimizer, images, labels, max_norm):
+    """A training step written the plain way; returns the loss before it."""
+    variables = model.trainable_variables if phase == "whole" else model.head_variables
+    with tf.GradientTape() as tape:
+        features = model.features(images, training=phase == "whole")
+        logits = model.head(features, training=True)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        loss = tf.reduce_mean(losses)
+    gradients = tape.gradient(loss, variables)
+    norm = math.sqrt(sum(float(tf.reduce_sum(g**2)) for g in gradients))
+    optimizer.apply([g * min(1, max_norm / norm) for g in gradients])
+    return float(loss)
+
+
+@pytest.mark.exercise("6.2")
+@pytest.mark.parametrize("max_norm", [5.0, 0.05])
+@pytest.mark.parametrize("phase", ["whole", "head"])
+def test_make_train_step_keeps_pace_with_plain_steps(phase, max_norm):
+    """Side by side over five batches, the last one short; the message says where they part."""
+    ours, theirs = SmallModel(), SmallModel()
+    variables = ours.trainable_variables if phase == "whole" else ours.head_variables
+    step = model_training.make_train_step(ours, phase, Momentum(variables), max_norm)
+    others = theirs.trainable_variables if phase == "whole" else theirs.head_variables
+    optimizer = Momentum(others)
+    for k, (images, labels) in enumerate(small_batches(), start=1):
+        expected = plain_step(theirs, phase, optimizer, images, labels, max_norm)
+        loss = step(images, labels)
+        assert loss is not None, "The step returned None instead of the loss."
+        assert np.shape(loss) == (), f"The step returned the shape {np.shape(loss)}, no scalar."
+        assert abs(float(loss) - expected) <= 1e-9, (
+            f"Phase {phase}, step {k}: the loss is {float(loss):.5f}, not {expected:.5f}."
+        )
+        for name in ("base_kernel", "moving_mean", "w1", "b1", "w2", "b2"):
+            error = float(np.abs(getattr(ours, name) - getattr(theirs, name)).max())
+            assert error <= 1e-9, (
+                f"Phase {phase}, max_norm {max_norm}: after step {k} {name} is off by {error:.2g}."
+            )
+
+
+@pytest.mark.exercise("6.2")
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_make_train_step_freezes_the_base_bit_for_bit(kind):
+    """After a whole phase on the same model: zeroed gradients would still let memory drift."""
+    model = SmallModel()
+    step = model_training.make_train_step(
+        model, "whole", OPTIMIZERS[kind](model.trainable_variables)
+    )
+    for images, labels in small_batches():
+        step(images, labels)
+    base = copies([*model.base_variables, *model.batch_norm_statistics])
+    head = copies(model.head_variables)
+    step = model_training.make_train_step(model, "head", OPTIMIZERS[kind](model.head_variables))
+    for images, labels in small_batches(count=10):
+        step(images, labels)
+    drifted = moved(base[:1], model.base_variables)
+    assert drifted == 0, f"With {kind} the base's weights changed in 10 steps of the head phase."
+    crept = moved(base[1:], model.batch_norm_statistics)
+    assert crept == 0, "The base's batch-norm statistics crept in the head phase."
+    assert moved(head, model.head_variables) == 4, (
+        f"Of the head's 4 variables {moved(head, model.head_variables)} moved in the head phase."
+    )
+
+
+@pytest.mark.exercise("6.2")
+def test_make_train_step_moves_everything_in_the_whole_phase():
+    """The base's weights and its statistics too."""
+    model = SmallModel()
+    everything = [*model.trainable_variables, *model.batch_norm_statistics]
+    before = copies(everything)
+    step = model_training.make_train_step(model, "whole", Momentum(model.trainable_variables))
+    for images, labels in small_batches():
+        step(images, labels)
+    still = len(before) - moved(before, everything)
+    assert still == 0, f"{still} of {len(before)} variables did not move in the whole phase."
+
+
+@pytest.mark.exercise("6.2")
+@pytest.mark.parametrize("phase", ["whole", "head"])
+def test_make_train_step_runs_each_part_in_its_mode(phase):
+    """A frozen base runs as outside training; the head, with its dropout, in training mode."""
+    model = SmallModel()
+    variables = model.trainable_variables if phase == "whole" else model.head_variables
+    step = model_training.make_train_step(model, phase, Momentum(variables))
+    images, labels = small_batches()[0]
+    step(images, labels)
+    modes = {(part, mode) for part, mode in model.calls}
+    expected = {("features", phase == "whole"), ("head", True)}
+    assert modes == expected, (
+        f"Phase {phase}: called as (part, training) {sorted(modes)}, not {sorted(expected)}."
+    )
+
+
+@pytest.mark.exercise("6.2")
+def test_make_train_step_is_compiled():
+    """The model's Python code runs while a graph is traced, not at every step."""
+    model = SmallModel()
+    step = model_training.make_train_step(model, "whole", Momentum(model.trainable_variables))
+    for images, labels in small_batches(count=4, last=8):
+        step(images, labels)
+    before = len(model.calls)
+    for images, labels in small_batches(count=6, last=8):
+        step(images, labels)
+    again = len(model.calls) - before
+    assert again == 0, f"In 6 further steps the model's Python code ran {again // 2} times."
+
+
+@pytest.mark.exercise("6.2")
+def test_make_train_step_follows_the_learning_rate():
+    """It is a variable: a schedule changes it between the steps."""
+    model = SmallModel()
+    optimizer = Momentum(model.trainable_variables, momentum=0.0)
+    step = model_training.make_train_step(model, "whole", optimizer)
+    images, labels = small_batches()[0]
+    step(images, labels)
+    optimizer.learning_rate.assign(0.0)
+    before = copies(model.trainable_variables)
+    step(images, labels)
+    assert moved(before, model.trainable_variables) == 0, (
+        "With the learning rate set to 0 between the steps, the weights still moved."
+    )
+
+
+@pytest.mark.exercise("6.2")
+def test_make_train_step_refuses_any_other_phase():
+    """As variables_to_train does."""
+    model = SmallModel()
+    with refused("the phase 'tail'"):
+        model_training.make_train_step(model, "tail", Momentum(model.head_variables))
+
+
+# 6.3
+
+
+class Told(SmallModel):
+    """A model whose logits are the first two values of each image."""
+
+    def features(self, images, training):
+        self.calls.append(("features", bool(training)))
+        return tf.reshape(images, (-1, 48))[:, :2]
+
+    def head(self, features, training):
+        self.calls.append(("head", bool(training)))
+        return features
+
+
+def told(logits, labels, batch=4):
+    """A dataset on which `Told` answers with these logits."""
+    logits = np.asarray(logits, float)
+    images = np.zeros((len(logits), 48))
+    images[:, :2] = logits
+    data = tf.data.Dataset.from_tensor_slices(
+        (images.reshape(-1, 4, 4, 3), np.asarray(labels, np.int32))
+    )
+    return data.batch(batch)
+
+
+def figures_by_counting(logits, labels):
+    """The five figures, pair by pair and cell by cell."""
+    scores = [b - a for a, b in logits]
+    sick = [s for s, y in zip(scores, labels, strict=True) if y == 1]
+    well = [s for s, y in zip(scores, labels, strict=True) if y == 0]
+    pairs = [1.0 if s > w else 0.5 if s == w else 0.0 for s in sick for w in well]
+    return {
+        "loss": loss_by_numpy(logits, labels),
+        "accuracy": (sum(s > 0 for s in sick) + sum(s < 0 for s in well)) / len(labels),
+        "sensitivity": sum(s > 0 for s in sick) / len(sick) if sick else math.nan,
+        "specificity": sum(s < 0 for s in well) / len(well) if well else math.nan,
+        "auc": sum(pairs) / len(pairs) if pairs else math.nan,
+    }
+
+
+def check_figures(found, expected, what):
+    """Compare two dicts of figures, NaN with NaN."""
+    assert isinstance(found, dict), f"evaluate returned a {type(found).__name__}, no dict."
+    for name, value in expected.items():
+        assert name in found, f"The figure {name!r} is missing; there are {sorted(found)}."
+        ours = found[name]
+        assert isinstance(ours, float), f"{name} is a {type(ours).__name__}, no Python float."
+        if math.isnan(value):
+            assert math.isnan(ours), f"{what}: {name} is {ours:.4f}; it is undefined, so NaN."
+        else:
+            assert abs(ours - value) <= 1e-6, f"{what}: {name} is {ours:.4f}, not {value:.4f}."
+
+
+@pytest.mark.exercise("6.3")
+@pytest.mark.parametrize("seed", range(4))
+def test_evaluate_agrees_with_counting(seed):
+    """30 cells in batches of 4, the last one short: over examples, not over batches."""
+    rng = np.random.default_rng(seed)
+    labels = (rng.random(30) < 0.4).astype(int)
+    logits = rng.normal(0, 1, (30, 2)) + 0.7 * np.stack([1 - labels, labels], axis=1)
+    found = model_training.evaluate(Told(), told(logits, labels))
+    check_figures(found, figures_by_counting(logits, labels), "30 cells")
+
+
+@pytest.mark.exercise("6.3")
+def test_evaluate_counts_ties_half():
+    """Most scores are shared by cells of both classes here."""
+    labels = [0, 1, 0, 1, 0, 1, 1, 0, 1, 1]
+    scores = [1, 1, 1, 2, 2, 2, -1, -1, 3, 1]
+    logits = [(0.0, float(s)) for s in scores]
+    found = model_training.evaluate(Told(), told(logits, labels))
+    check_figures(found, figures_by_counting(logits, labels), "10 cells with ties")
+
+
+@pytest.mark.exercise("6.3")
+def test_evaluate_weighs_examples_and_not_batches():
+    """Four right answers in the first batch, one wrong in the second: .8, not .5."""
+    logits, labels = [(0.0, 3.0)] * 4 + [(2.0, 0.0)], [1] * 5
+    found = model_training.evaluate(Told(), told(logits, labels))
+    check_figures(found, figures_by_counting(logits, labels), "batches of 4 and 1")
+
+
+@pytest.mark.exercise("6.3")
+@pytest.mark.parametrize("label", [0, 1])
+def test_evaluate_says_nan_where_a_class_is_absent(label):
+    """0 or 1 would be taken for a measurement."""
+    logits = [(0.0, 1.0), (2.0, 0.5), (0.3, 0.9)]
+    found = model_training.evaluate(Told(), told(logits, [label] * 3))
+    check_figures(found, figures_by_counting(logits, [label] * 3), f"only class {label}")
+
+
+@pytest.mark.exercise("6.3")
+def test_evaluate_tells_sensitivity_from_specificity():
+    """Parasitized is the positive class: its share found is the sensitivity."""
+    logits = [(0.0, 1.0)] * 3 + [(1.0, 0.0)] + [(1.0, 0.0)] * 1 + [(0.0, 1.0)] * 3
+    labels = [1, 1, 1, 1, 0, 0, 0, 0]
+    found = model_training.evaluate(Told(), told(logits, labels))
+    check_figures(found, figures_by_counting(logits, labels), "3 of 4 and 1 of 4 right")
+
+
+@pytest.mark.exercise("6.3")
+def test_evaluate_changes_nothing():
+    """Not the weights, and not the batch-norm statistics: it runs outside training."""
+    model = SmallModel()
+    everything = [*model.variables]
+    before = copies(everything)
+    model_training.evaluate(model, as_dataset(small_batches()))
+    assert moved(before, everything) == 0, "Evaluating changed a variable of the model."
+    assert not any(mode for _, mode in model.calls), "The model was called in training mode."
+
+
+# 6.4
+
+
+def cosine_by_hand(step, total, peak, warmup_fraction):
+    """A line up, half a cosine down, 0 after."""
+    warmup = warmup_fraction * total
+    if step < warmup:
+        return peak * step / warmup
+    if step >= total:
+        return 0.0
+    return peak * (1 + math.cos(math.pi * (step - warmup) / (total - warmup))) / 2
+
+
+@pytest.mark.exercise("6.4")
+@pytest.mark.parametrize(
+    ("total", "peak", "fraction"),
+    [(100, 1.0, 0.1), (10, 0.5, 0.25), (7, 2.0, 0.0), (30, 1e-3, 0.5), (15, 1.0, 0.1)],
+)
+def test_cosine_decay_agrees_with_the_formula(total, peak, fraction):
+    """At every step and beyond the last; a warm-up of 2.5 steps is not rounded."""
+    for step in range(total + 4):
+        found = model_training.cosine_decay(step, total, peak, fraction)
+        assert found is not None, "cosine_decay returned None."
+        expected = cosine_by_hand(step, total, peak, fraction)
+        assert abs(float(found) - expected) <= 1e-5 * peak, (
+            f"Step {step} of {total}, peak {peak}, warm-up {fraction}: {float(found):.5f}, not"
+            f" {expected:.5f}."
+        )
+
+
+@pytest.mark.exercise("6.4")
+def test_cosine_decay_warms_up_over_a_tenth_unless_told_otherwise():
+    """Half the peak in the middle of the warm-up, the peak at its end."""
+    found = [round(float(model_training.cosine_decay(step, 200, 1.0)), 4) for step in (0, 10, 20)]
+    assert found == [0.0, 0.5, 1.0], f"At the steps 0, 10 and 20 of 200 the rate is {found}."
+
+
+@pytest.mark.exercise("6.4")
+def test_cosine_decay_takes_a_tensor_in_a_graph():
+    """Where the step is counted in the graph; no trace for each step."""
+    compiled = tf.function(lambda step: model_training.cosine_decay(step, 50, 1.0, 0.2))
+    for dtype in (tf.int32, tf.int64, tf.float32):
+        for step in (0, 5, 30, 60):
+            found = float(compiled(tf.constant(step, dtype)))
+            expected = cosine_by_hand(step, 50, 1.0, 0.2)
+            assert abs(found - expected) <= 1e-5, (
+                f"In a graph, step {step} as {dtype.name}: {found:.5f}, not {expected:.5f}."
+            )
+
+
+# 6.5
+
+
+@pytest.mark.exercise("6.5")
+def test_base_features_are_those_of_the_base_in_the_dataset_order():
+    """Against the base by NumPy, outside training; the short last batch included."""
+    model, batches = SmallModel(), small_batches()
+    model.moving_mean.assign(np.linspace(-0.3, 0.3, 6))  # so that training mode would differ
+    found = model_training.base_features(model, as_dataset(batches))
+    assert len(found) == 2, "base_features should return the features and the labels."
+    images = np.concatenate([images for images, _ in batches]).reshape(-1, 48)
+    expected = np.tanh(images @ model.base_kernel.numpy() - model.moving_mean.numpy())
+    features, labels = (np.asarray(part) for part in found)
+    assert features.shape == expected.shape, (
+        f"35 images gave features of the shape {features.shape}, not {expected.shape}."
+    )
+    error = float(np.abs(features - expected).max())
+    assert error <= 1e-9, f"The features are off by up to {error:.2g}: order, or training mode?"
+    wanted = np.concatenate([labels for _, labels in batches])
+    assert labels.tolist() == wanted.tolist(), "The labels do not belong to the features."
+
+
+@pytest.mark.exercise("6.5")
+def test_base_features_leave_the_model_alone():
+    """No statistic moves, the head is not run, and the base runs once a batch at most."""
+    model = SmallModel()
+    before = copies(model.variables)
+    model_training.base_features(model, as_dataset(small_batches()))
+    assert moved(before, model.variables) == 0, "A variable of the model changed."
+    heads = sum(part == "head" for part, _ in model.calls)
+    assert heads == 0, f"The head was run {heads} times."
+    assert len(model.calls) <= 5, f"For 5 batches the base was run {len(model.calls)} times."
+
+
+@pytest.mark.exercise("6.5")
+def test_base_features_run_through_the_dataset_once():
+    """A training set is shuffled anew at each pass: features and labels must come from one."""
+    passes = []
+
+    def images_and_labels():
+        passes.append(1)
+        yield from small_batches()
+
+    spec = (tf.TensorSpec((None, 4, 4, 3), tf.float64), tf.TensorSpec((None,), tf.int32))
+    dataset = tf.data.Dataset.from_generator(images_and_labels, output_signature=spec)
+    model_training.base_features(SmallModel(), dataset)
+    assert len(passes) == 1, f"The dataset was read {len(passes)} times."
+
+
+# 6.6
+
+
+def small_model():
+    """In float32, as the network is trained."""
+    return SmallModel(dtype=tf.float32)
+
+
+def datasets(flipped=False):
+    """A training and a validation set; the labels of the latter may be exchanged."""
+    val = small_batches(count=3, seed=11)
+    if flipped:
+        val = [(images, 1 - labels) for images, labels in val]
+    return as_dataset(small_batches()), as_dataset(val)
+
+
+def val_loss(model, val_set):
+    """The loss over the examples of a validation set, outside training, by NumPy."""
+    pairs = [(model(images).numpy(), labels.numpy()) for images, labels in val_set]
+    logits, labels = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    return loss_by_numpy(logits, labels)
+
+
+def trained(model, sets, whole_epochs, head_epochs, *rates):
+    """The history of a training, checked for its form."""
+    history = model_training.train(model, *sets, whole_epochs, head_epochs, *rates)
+    assert isinstance(history, dict), f"train returned a {type(history).__name__}, no dict."
+    for name in ("phase", "loss", "val_loss", "val_accuracy"):
+        assert name in history, f"The history has no {name!r}; it has {sorted(history)}."
+        count = len(history[name])
+        assert count == whole_epochs + head_epochs, (
+            f"After {whole_epochs} + {head_epochs} epochs history[{name!r}] has {count} entries."
+        )
+    return history
+
+
+@pytest.mark.exercise("6.6")
+@pytest.mark.parametrize(("whole", "head"), [(2, 2), (0, 2), (2, 0)])
+def test_train_runs_the_whole_network_first_and_then_the_head(whole, head):
+    """One entry an epoch; either phase may be left out."""
+    history = trained(small_model(), datasets(), whole, head)
+    expected = ["whole"] * whole + ["head"] * head
+    assert list(history["phase"]) == expected, f"The phases were {list(history['phase'])}."
+    finite = all(np.isfinite(history[name]).all() for name in ("loss", "val_loss"))
+    assert finite, "The history holds a loss that is no number."
+
+
+@pytest.mark.exercise("6.6")
+def test_train_learns():
+    """Bright images against dark ones: half the loss must go in 40 epochs, for new images too."""
+    history = trained(small_model(), datasets(), 40, 0, 0.05)
+    first, last = history["loss"][0], history["loss"][-1]
+    assert last <= 0.5 * first, f"In 40 epochs the loss went from {first:.3f} to {last:.3f} only."
+    best = max(history["val_accuracy"])
+    assert best >= 0.65, f"The best accuracy on the validation cells is {best:.2f}."
+
+
+@pytest.mark.exercise("6.6")
+def test_train_freezes_the_base_in_the_head_phase():
+    """Bit for bit, its statistics included, while all of the head moves."""
+    model = small_model()
+    frozen = [*model.base_variables, *model.batch_norm_statistics]
+    base, head = copies(frozen), copies(model.head_variables)
+    trained(model, datasets(), 0, 4, 0.05, 0.05)
+    assert moved(base, frozen) == 0, "The base, or its statistics, moved in the head phase."
+    count = moved(head, model.head_variables)
+    assert count == 4, f"Of the head's 4 variables {count} moved in the head phase."
+
+
+@pytest.mark.exercise("6.6")
+def test_train_moves_everything_in_the_whole_phase():
+    """The base's weights, its statistics, and the head."""
+    model = small_model()
+    everything = [*model.trainable_variables, *model.batch_norm_statistics]
+    before = copies(everything)
+    trained(model, datasets(), 2, 0, 0.05)
+    still = len(before) - moved(before, everything)
+    assert still == 0, f"{still} of {len(before)} variables did not move in the whole phase."
+
+
+@pytest.mark.exercise("6.6")
+@pytest.mark.parametrize("flipped", [False, True])
+def test_train_ends_with_the_best_weights(flipped):
+    """Those of the lowest validation loss: with exchanged labels the first epoch is the best."""
+    model, sets = small_model(), datasets(flipped)
+    history = trained(model, sets, 6, 3, 0.05, 0.05)
+    best, found = min(history["val_loss"]), val_loss(model, sets[1])
+    assert abs(found - best) <= 1e-5, (
+        f"The lowest validation loss was {best:.4f} in epoch"
+        f" {int(np.argmin(history['val_loss'])) + 1} of 9; the model that came back has"
+        f" {found:.4f}."
+    )
+
+
+@pytest.mark.exercise("6.6")
+def test_train_starts_the_head_from_the_best_weights():
+    """The head phase hardly moves here, so its losses must be those of the best whole epoch."""
+    history = trained(small_model(), datasets(flipped=True), 5, 2, 0.05, 1e-12)
+    whole, head = history["val_loss"][:5], history["val_loss"][5:]
+    assert abs(head[0] - min(whole)) <= 1e-5, (
+        f"The whole phase's best validation loss was {min(whole):.4f}, its last"
+        f" {whole[-1]:.4f}; the head phase began at {head[0]:.4f}."
+    )
+
+
+@pytest.mark.exercise("6.6")
+def test_train_averages_the_loss_over_examples():
+    """Batches of 8 and a last one of 3, at a rate that changes nothing: by NumPy."""
+    batches = small_batches()
+    twin = small_model()
+    losses = [
+        (loss_by_numpy(twin(images, training=True), labels), len(labels))
+        for images, labels in batches
+    ]
+    expected = sum(loss * count for loss, count in losses) / sum(count for _, count in losses)
+    history = trained(small_model(), datasets(), 1, 0, 1e-14)
+    found = float(history["loss"][0])
+    assert abs(found - expected) <= 1e-5, (
+        f"The first epoch's loss is {found:.5f}; over its 35 examples it is {expected:.5f}."
+    )
+
+
+@pytest.mark.exercise("6.6")
+def test_train_records_the_validation_figures_outside_training():
+    """The loss and the accuracy over the examples of the validation set, by NumPy."""
+    model, sets = small_model(), datasets()
+    history = trained(model, sets, 1, 0, 0.05)
+    expected = val_loss(model, sets[1])
+    found = float(history["val_loss"][0])
+    assert abs(found - expected) <= 1e-5, f"val_loss is {found:.5f}, not {expected:.5f}."
+    pairs = [(model(images).numpy().argmax(1), labels.numpy()) for images, labels in sets[1]]
+    right = np.concatenate([calls == labels for calls, labels in pairs]).mean()
+    found = float(history["val_accuracy"][0])
+    assert abs(found - right) <= 1e-5, f"val_accuracy is {found:.4f}, not {right:.4f}."
+
+
+@pytest.mark.exercise("6.6")
+def test_train_learns_nothing_from_the_validation_set():
+    """After one epoch the weights are the same whatever was validated on."""
+    models = [small_model(), small_model()]
+    for model, flipped in zip(models, (False, True), strict=True):
+        trained(model, datasets(flipped), 1, 0, 0.05)
+    same = moved(copies(models[0].variables), models[1].variables) == 0
+    assert same, "With other validation labels other weights came out of one epoch."
+
+
+@pytest.mark.exercise("6.6")
+@pytest.mark.parametrize("phase", ["whole", "head"])
+def test_train_uses_the_learning_rate_of_the_phase(phase):
+    """One rate for each: with a rate near 0 nothing moves to speak of."""
+    epochs = (2, 0) if phase == "whole" else (0, 2)
+    for rate in (1e-13, 0.05):
+        model = small_model()
+        before = copies(model.head_variables)
+        rates = (rate, 0.01) if phase == "whole" else (0.01, rate)
+        trained(model, datasets(), *epochs, *rates)
+        step = max(
+            float(np.abs(a - v).max()) for a, v in zip(before, model.head_variables, strict=True)
+        )
+        if rate < 1e-6:
+            assert step <= 1e-9, f"With the rate {rate} a weight of the head moved by {step:.2g}."
+        else:
+            assert step >= 1e-3, f"With the rate {rate} the head moved by {step:.2g} only."
+
+
+@pytest.mark.exercise("6.6")
+def test_train_shows_its_progress(capfd):
+    """Nobody should wait in front of a silent screen."""
+    trained(small_model(), datasets(), 1, 1)
+    shown = "".join(capfd.readouterr())
+    assert shown.strip(), "Nothing was printed during the training."
