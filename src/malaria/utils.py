@@ -41,7 +41,8 @@ def practice_cells(patients=60, cells=2400, seed=0):
     folder = DATA / name
     if not (folder / "cell_images").is_dir():
         try:
-            draw_cells(folder, patients, cells, seed)
+            # None: a bar on a terminal only, so that notebooks print the same every time.
+            draw_cells(folder, patients, cells, seed, progress=None)
         except FileExistsError:
             if not (folder / "cell_images").is_dir():  # not merely drawn by another notebook
                 raise

@@ -199,6 +199,55 @@ def make_train_step(model, phase, optimizer, max_norm=5.0):
     return reference.make_train_step(model, phase, optimizer, max_norm)
 
 
+@wrong("6.2", "The step is made once and kept: a later phase goes on with the graph of the first.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    step = reference.make_train_step(model, phase, optimizer, max_norm)
+    kept = model.__dict__.setdefault("kept_steps", (step,))
+    return kept[0]
+
+
+@wrong("6.2", "The loss was summed over the batch instead of averaged.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    variables = reference.variables_to_train(model, phase)
+
+    @tf.function(reduce_retracing=True)
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            features = model.features(images, training=phase == "whole")
+            logits = model.head(features, training=True)
+            loss = softmax_cross_entropy(logits, labels) * tf.cast(len(labels), logits.dtype)
+        optimizer.apply(clip_gradients(tape.gradient(loss, variables), max_norm))
+        return loss
+
+    return step
+
+
+@wrong("6.2", "Unless told otherwise, the gradients are clipped at another norm than 5.")
+def make_train_step(model, phase, optimizer, max_norm=1.0):
+    return reference.make_train_step(model, phase, optimizer, max_norm)
+
+
+@wrong("6.2", "In the head phase the base is given gradients of zero: the memory moves it on.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    if phase == "whole":
+        model.__dict__["first"] = optimizer
+        return reference.make_train_step(model, phase, optimizer, max_norm)
+    first = model.__dict__.get("first", optimizer)
+
+    @tf.function(reduce_retracing=True)
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            logits = model.head(model.features(images, training=False), training=True)
+            loss = softmax_cross_entropy(logits, labels)
+        gradients = clip_gradients(tape.gradient(loss, model.head_variables), max_norm)
+        if first is not optimizer:
+            first.apply([tf.zeros_like(v) for v in model.trainable_variables])
+        optimizer.apply(gradients)
+        return loss
+
+    return step
+
+
 @right("6.2", "With stop_gradient on the features of the head phase.")
 def make_train_step(model, phase, optimizer, max_norm=5.0):
     if phase not in ("whole", "head"):
@@ -362,6 +411,28 @@ def evaluate(model, dataset):
     return with_figure("sensitivity", precision)(model, dataset)
 
 
+@wrong("6.3", "The dataset was read twice: a shuffled one gives other labels the second time.")
+def evaluate(model, dataset):
+    images = [images for images, _ in dataset]
+    labels = [labels for _, labels in dataset]
+    return reference.evaluate(model, zip(images, labels, strict=True))
+
+
+@wrong("6.3", "Softmax was applied before a loss that applies it again.")
+def evaluate(model, dataset):
+    logits, labels = gathered(model, dataset)
+    loss = float(softmax_cross_entropy(tf.nn.softmax(logits), labels))
+    return reference.evaluate(model, dataset) | {"loss": loss}
+
+
+@wrong("6.3", "The logarithm of a probability that had become 0 made the loss infinite.")
+def evaluate(model, dataset):
+    logits, labels = gathered(model, dataset)
+    chosen = tf.gather(tf.nn.softmax(logits), labels, batch_dims=1)
+    loss = float(-tf.reduce_mean(tf.math.log(chosen)))
+    return reference.evaluate(model, dataset) | {"loss": loss}
+
+
 @right("6.3", "By counting pairs, from probabilities.")
 def evaluate(model, dataset):
     logits, labels = gathered(model, dataset)
@@ -485,6 +556,11 @@ def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     return peak * (1 + math.cos(math.pi * done)) / 2
 
 
+@wrong("6.4", "By default the warm-up takes a fifth of the steps.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.2):
+    return decay(step, total_steps, peak, warmup_fraction)
+
+
 @right("6.4", "With a minimum of both curves' progress, in float64.")
 def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     return decay(step, total_steps, peak, warmup_fraction)
@@ -516,6 +592,11 @@ def base_features(model, dataset):
     for images, labels in dataset:
         found = model.features(images, training=False), labels
     return found
+
+
+@wrong("6.5", "Only the first batch came back.")
+def base_features(model, dataset):
+    return next((model.features(images, training=False), labels) for images, labels in dataset)
 
 
 @wrong("6.5", "The short last batch was left out.")
@@ -555,220 +636,223 @@ def base_features(model, dataset):
 # 6.6
 
 
-def loop(model, train_set, val_set, epochs, rates, **change):
-    """A two-phase loop in a few lines, parts of which a wrong answer replaces.
+def loop_with(**change):
+    """`train`, parts of which a wrong answer replaces: see `loop`."""
+
+    def train(
+        model,
+        train_set,
+        val_set,
+        whole_epochs,
+        head_epochs,
+        learning_rate=1e-3,
+        head_learning_rate=1e-3,
+    ):
+        epochs, rates = (whole_epochs, head_epochs), (learning_rate, head_learning_rate)
+        return loop(model, train_set, val_set, epochs, rates, **change)
+
+    return train
+
+
+def over_examples(losses, sizes):
+    """The mean of the batches' losses, each weighed by its examples."""
+    return float(np.average(losses, weights=sizes))
+
+
+def make_step(model, phase, rate, memory):
+    """A step with an optimizer of its own, which is put into `memory`."""
+    memory[phase] = Adam(reference.variables_to_train(model, phase), rate)
+    return reference.make_train_step(model, phase, memory[phase])
+
+
+def loop(
+    model,
+    train_set,
+    val_set,
+    epochs,
+    rates,
+    phases=("whole", "head"),
+    make_step=make_step,
+    mean=over_examples,
+    fresh_losses=True,
+    after_training=lambda model, step, val_set: None,
+    figures_of=reference.evaluate,
+    score=lambda history: history["val_loss"][-1],
+    kept=lambda model: model.variables,
+    copy=lambda variable: variable.numpy(),
+    between=lambda model, restore, best: restore(),
+    at_end=lambda restore: restore(),
+    show=tqdm.write,
+):
+    """A two-phase loop in a few lines, without cached features and without a schedule.
 
     Args:
         epochs, rates: `(whole, head)`.
-        change: What to do otherwise: see the wrong answers.
+        phases, ...: What a wrong answer does in another way.
     """
     history = {name: [] for name in ("phase", "loss", "val_loss", "val_accuracy")}
-    best = (math.inf, [v.numpy() for v in model.variables])
+    best = {"score": math.inf, "values": [copy(v) for v in kept(model)]}
+    memory, losses, sizes = {}, [], []
 
     def restore():
-        for variable, value in zip(model.variables, best[1], strict=True):
+        for variable, value in zip(kept(model), best["values"], strict=True):
             variable.assign(value)
 
-    for phase, count, rate in zip(("whole", "head"), epochs, rates, strict=True):
-        if phase == "head" and count and change.get("restore_between", True):
-            restore()
-        kind = change.get("head_is", phase) if phase == "head" else phase
-        optimizer = Adam(reference.variables_to_train(model, kind), rate)
-        step = reference.make_train_step(model, kind, optimizer)
+    for phase, count, rate in zip(phases, epochs, rates, strict=True):
+        if phase == "head" and count:
+            between(model, restore, best)
+        step = make_step(model, phase, rate, memory)
         for _ in range(count):
-            losses, sizes = [], []
+            if fresh_losses:
+                losses, sizes = [], []
             for images, labels in train_set:
                 losses.append(float(step(images, labels)))
                 sizes.append(len(labels))
-            if change.get("train_on_val"):
-                for images, labels in val_set:
-                    step(images, labels)
-            weights = sizes if change.get("over_examples", True) else None
-            if change.get("val_in_training"):
-                for images, _ in val_set:
-                    model.features(images, training=True)
-            figures = reference.evaluate(
-                model, train_set if change.get("val_is_train") else val_set
-            )
+            after_training(model, step, val_set)
+            figures = figures_of(model, val_set)
             history["phase"].append(phase)
-            history["loss"].append(float(np.average(losses, weights=weights)))
+            history["loss"].append(mean(losses, sizes))
             history["val_loss"].append(figures["loss"])
             history["val_accuracy"].append(figures["accuracy"])
-            if figures["loss"] < best[0] or change.get("best_is_last"):
-                best = figures["loss"], [v.numpy() for v in model.variables]
-            if change.get("show", True):
-                tqdm.write(f"{phase}: loss {history['loss'][-1]:.3f}")
-    if change.get("restore_at_end", True):
-        restore()
+            if score(history) < best["score"]:
+                best.update(score=score(history), values=[copy(v) for v in kept(model)])
+            show(f"{phase}: loss {history['loss'][-1]:.3f}")
+    at_end(restore)
     return history
 
 
-@wrong("6.6", "The weights of the last epoch were kept, not those of the best.")
-def train(
-    model,
-    train_set,
-    val_set,
-    whole_epochs,
-    head_epochs,
-    learning_rate=1e-3,
-    head_learning_rate=1e-3,
-):
-    return loop(
-        model,
-        train_set,
-        val_set,
-        (whole_epochs, head_epochs),
-        (learning_rate, head_learning_rate),
-        restore_at_end=False,
-    )
+def nothing(*_):
+    """Leave a part of the loop out."""
 
 
-@wrong("6.6", "The head phase began from the last weights, not from the best.")
-def train(
-    model,
-    train_set,
-    val_set,
-    whole_epochs,
-    head_epochs,
-    learning_rate=1e-3,
-    head_learning_rate=1e-3,
-):
-    return loop(
-        model,
-        train_set,
-        val_set,
-        (whole_epochs, head_epochs),
-        (learning_rate, head_learning_rate),
-        restore_between=False,
-    )
+# What becomes of the best weights
+
+wrong("6.6", "The weights of the last epoch were kept, not those of the best.")(
+    loop_with(at_end=nothing)
+)
+wrong("6.6", "The head phase began from the last weights, not from the best.")(
+    loop_with(between=nothing)
+)
+wrong("6.6", "The best weights were kept by reference: they moved along with the training.")(
+    loop_with(copy=lambda variable: variable)
+)
+wrong("6.6", "The last epoch was always taken for the best.")(
+    loop_with(score=lambda history: -len(history["loss"]))
+)
+wrong("6.6", "The highest validation loss was taken for the best.")(
+    loop_with(score=lambda history: -history["val_loss"][-1])
+)
+wrong("6.6", "The best epoch was chosen by the training loss.")(
+    loop_with(score=lambda history: history["loss"][-1])
+)
+wrong("6.6", "The best epoch was chosen by the accuracy instead of the validation loss.")(
+    loop_with(score=lambda history: -history["val_accuracy"][-1])
+)
+wrong("6.6", "Only the trainable weights were kept: the best epoch's statistics are lost.")(
+    loop_with(kept=lambda model: model.trainable_variables)
+)
 
 
-@wrong("6.6", "The whole network was trained in the head phase as well.")
-def train(
-    model,
-    train_set,
-    val_set,
-    whole_epochs,
-    head_epochs,
-    learning_rate=1e-3,
-    head_learning_rate=1e-3,
-):
-    return loop(
-        model,
-        train_set,
-        val_set,
-        (whole_epochs, head_epochs),
-        (learning_rate, head_learning_rate),
-        head_is="whole",
-    )
+def forget(model, restore, best):
+    restore()
+    best["score"] = math.inf
 
 
-@wrong("6.6", "The loss was averaged over batches instead of examples.")
-def train(
-    model,
-    train_set,
-    val_set,
-    whole_epochs,
-    head_epochs,
-    learning_rate=1e-3,
-    head_learning_rate=1e-3,
-):
-    return loop(
-        model,
-        train_set,
-        val_set,
-        (whole_epochs, head_epochs),
-        (learning_rate, head_learning_rate),
-        over_examples=False,
-    )
+wrong("6.6", "The best of the whole phase was forgotten when the head phase began.")(
+    loop_with(between=forget)
+)
 
 
-@wrong("6.6", "The validation cells were trained on as well.")
-def train(
-    model,
-    train_set,
-    val_set,
-    whole_epochs,
-    head_epochs,
-    learning_rate=1e-3,
-    head_learning_rate=1e-3,
-):
-    return loop(
-        model,
-        train_set,
-        val_set,
-        (whole_epochs, head_epochs),
-        (learning_rate, head_learning_rate),
-        train_on_val=True,
-    )
+def new_head(model, restore, best):
+    restore()
+    for k, variable in enumerate(model.head_variables):
+        variable.assign(tf.random.stateless_normal(variable.shape, (k, 1), dtype=variable.dtype))
 
 
-@wrong("6.6", "The validation figures were computed on the training cells.")
-def train(
-    model,
-    train_set,
-    val_set,
-    whole_epochs,
-    head_epochs,
-    learning_rate=1e-3,
-    head_learning_rate=1e-3,
-):
-    return loop(
-        model,
-        train_set,
-        val_set,
-        (whole_epochs, head_epochs),
-        (learning_rate, head_learning_rate),
-        val_is_train=True,
-    )
+wrong("6.6", "The head was made anew between the phases: what it had learnt is lost.")(
+    loop_with(between=new_head)
+)
 
 
-@wrong("6.6", "Validation ran in training mode: the statistics learnt from the validation cells.")
-def train(
-    model,
-    train_set,
-    val_set,
-    whole_epochs,
-    head_epochs,
-    learning_rate=1e-3,
-    head_learning_rate=1e-3,
-):
-    return loop(
-        model,
-        train_set,
-        val_set,
-        (whole_epochs, head_epochs),
-        (learning_rate, head_learning_rate),
-        val_in_training=True,
-    )
+# What each phase trains
 
 
-@wrong("6.6", "Both phases used the learning rate of the first.")
-def train(
-    model,
-    train_set,
-    val_set,
-    whole_epochs,
-    head_epochs,
-    learning_rate=1e-3,
-    head_learning_rate=1e-3,
-):
-    return loop(
-        model, train_set, val_set, (whole_epochs, head_epochs), (learning_rate, learning_rate)
-    )
+def always_whole(model, phase, rate, memory):
+    return make_step(model, "whole", rate, memory)
 
 
-@wrong("6.6", "The learning rates are ignored.")
-def train(
-    model,
-    train_set,
-    val_set,
-    whole_epochs,
-    head_epochs,
-    learning_rate=1e-3,
-    head_learning_rate=1e-3,
-):
-    return loop(model, train_set, val_set, (whole_epochs, head_epochs), (1e-3, 1e-3))
+wrong("6.6", "The whole network was trained in the head phase as well.")(
+    loop_with(make_step=always_whole)
+)
+
+
+def always_head(model, phase, rate, memory):
+    return make_step(model, "head", rate, memory)
+
+
+wrong("6.6", "The base was frozen in the whole phase already.")(loop_with(make_step=always_head))
+
+
+def head_step(model, rate, memory, in_training, update):
+    """A step of the head phase, in which the base runs in a mode of its own."""
+
+    @tf.function(reduce_retracing=True)
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            logits = model.head(model.features(images, training=in_training), training=True)
+            loss = softmax_cross_entropy(logits, labels)
+        update(clip_gradients(tape.gradient(loss, model.head_variables), 5.0))
+        return loss
+
+    return step
+
+
+def zero_gradients(model, phase, rate, memory):
+    if phase == "whole":
+        return make_step(model, phase, rate, memory)
+    optimizer = memory["whole"]
+    optimizer.learning_rate.assign(rate)
+    head = {id(variable): k for k, variable in enumerate(model.head_variables)}
+
+    def update(gradients):
+        optimizer.apply(
+            [
+                gradients[head[id(variable)]] if id(variable) in head else tf.zeros_like(variable)
+                for variable in model.trainable_variables
+            ]
+        )
+
+    return head_step(model, rate, memory, False, update)
+
+
+wrong("6.6", "The first phase's optimizer went on with zero gradients for the base, which drifts.")(
+    loop_with(make_step=zero_gradients)
+)
+
+
+def creeping(model, phase, rate, memory):
+    if phase == "whole":
+        return make_step(model, phase, rate, memory)
+    return head_step(model, rate, memory, True, Adam(model.head_variables, rate).apply)
+
+
+wrong("6.6", "The base ran in training mode in the head phase: its statistics crept.")(
+    loop_with(make_step=creeping)
+)
+
+
+def one_rate(model, phase, rate, memory):
+    return make_step(model, phase, memory.setdefault("rate", rate), memory)
+
+
+wrong("6.6", "Both phases used the learning rate of the first.")(loop_with(make_step=one_rate))
+
+
+def fixed_rate(model, phase, rate, memory):
+    return make_step(model, phase, 1e-3, memory)
+
+
+wrong("6.6", "The learning rates are ignored.")(loop_with(make_step=fixed_rate))
 
 
 @wrong("6.6", "The head was trained first and then the whole network.")
@@ -781,12 +865,11 @@ def train(
     learning_rate=1e-3,
     head_learning_rate=1e-3,
 ):
-    first = loop(model, train_set, val_set, (0, head_epochs), (1.0, head_learning_rate))
-    second = loop(model, train_set, val_set, (whole_epochs, 0), (learning_rate, 1.0))
-    return {name: first[name] + second[name] for name in first}
+    epochs, rates = (head_epochs, whole_epochs), (head_learning_rate, learning_rate)
+    return loop(model, train_set, val_set, epochs, rates, phases=("head", "whole"))
 
 
-@wrong("6.6", "Nothing shows that the training is going on.")
+@wrong("6.6", "The numbers of epochs of the two phases were exchanged.")
 def train(
     model,
     train_set,
@@ -796,14 +879,8 @@ def train(
     learning_rate=1e-3,
     head_learning_rate=1e-3,
 ):
-    return loop(
-        model,
-        train_set,
-        val_set,
-        (whole_epochs, head_epochs),
-        (learning_rate, head_learning_rate),
-        show=False,
-    )
+    epochs, rates = (head_epochs, whole_epochs), (learning_rate, head_learning_rate)
+    return loop(model, train_set, val_set, epochs, rates)
 
 
 @wrong("6.6", "The head phase was left out.")
@@ -819,7 +896,7 @@ def train(
     return loop(model, train_set, val_set, (whole_epochs, 0), (learning_rate, 1.0))
 
 
-@wrong("6.6", "The best weights were kept by reference: they moved along with the training.")
+@wrong("6.6", "In the head phase the training set was read twice, for features and for labels.")
 def train(
     model,
     train_set,
@@ -829,14 +906,77 @@ def train(
     learning_rate=1e-3,
     head_learning_rate=1e-3,
 ):
-    return loop(
-        model,
-        train_set,
-        val_set,
-        (whole_epochs, head_epochs),
-        (learning_rate, head_learning_rate),
-        best_is_last=True,
-    )
+    first = loop(model, train_set, val_set, (whole_epochs, 0), (learning_rate, 1.0))
+    images, labels = ([pair[k] for pair in train_set] for k in (0, 1))
+    pairs = list(zip(images, labels, strict=True))
+    second = loop(model, pairs, val_set, (0, head_epochs), (1.0, head_learning_rate))
+    return {name: first[name] + second[name] for name in first}
+
+
+# What the history says
+
+wrong("6.6", "The loss was averaged over batches instead of examples.")(
+    loop_with(mean=lambda losses, sizes: float(np.mean(losses)))
+)
+wrong("6.6", "The loss of the last batch was recorded for that of the epoch.")(
+    loop_with(mean=lambda losses, sizes: losses[-1])
+)
+wrong("6.6", "The mean loss was never reset: each epoch's loss holds those before it.")(
+    loop_with(fresh_losses=False)
+)
+wrong("6.6", "The loss of an epoch is the sum over its examples.")(
+    loop_with(mean=lambda losses, sizes: float(np.dot(losses, sizes)))
+)
+wrong("6.6", "Only the last validation batch was scored.")(
+    loop_with(figures_of=lambda model, val_set: reference.evaluate(model, list(val_set)[-1:]))
+)
+
+
+def first_phase_only(model, train_set, val_set, *arguments):
+    history = loop_with()(model, train_set, val_set, *arguments)
+    return {name: values[: arguments[0]] for name, values in history.items()}
+
+
+@wrong("6.6", "The history holds the first phase only.")
+def train(model, train_set, val_set, *arguments):
+    return first_phase_only(model, train_set, val_set, *arguments)
+
+
+@wrong("6.6", "The validation figures were computed on the training cells.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+):
+    epochs, rates = (whole_epochs, head_epochs), (learning_rate, head_learning_rate)
+    return loop(model, train_set, train_set, epochs, rates)
+
+
+# What the validation set is for
+
+
+def train_on_it(model, step, val_set):
+    for images, labels in val_set:
+        step(images, labels)
+
+
+wrong("6.6", "The validation cells were trained on as well.")(loop_with(after_training=train_on_it))
+
+
+def run_in_training(model, step, val_set):
+    for images, _ in val_set:
+        model.features(images, training=True)
+
+
+wrong("6.6", "Validation ran in training mode: the statistics learnt from the validation cells.")(
+    loop_with(after_training=run_in_training)
+)
+
+wrong("6.6", "Nothing shows that the training is going on.")(loop_with(show=nothing))
 
 
 @right("6.6", "Without cached features and without a schedule.")
@@ -850,11 +990,46 @@ def train(
     head_learning_rate=1e-3,
     verbose=True,
 ):
-    return loop(
-        model,
-        train_set,
-        val_set,
-        (whole_epochs, head_epochs),
-        (learning_rate, head_learning_rate),
-        show=verbose,
+    epochs, rates = (whole_epochs, head_epochs), (learning_rate, head_learning_rate)
+    return loop(model, train_set, val_set, epochs, rates, show=print if verbose else nothing)
+
+
+@right("6.6", "On features gathered in NumPy, the loss measured after the epoch.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+):
+    epochs, rates = (whole_epochs, 0), (learning_rate, 1.0)
+
+    def cells_afterwards(losses, sizes):
+        return reference.evaluate(model, train_set)["loss"]
+
+    first = loop(model, train_set, val_set, epochs, rates, mean=cells_afterwards)
+    if not head_epochs:
+        return first
+    head = reference.Head(model)
+    train_features, val_features = (
+        tf.data.Dataset.from_tensor_slices(reference.base_features(model, cells)).batch(16)
+        for cells in (train_set, val_set)
     )
+    losses = list(first["val_loss"])
+    best = min(losses, default=math.inf)
+    values = [variable.numpy() for variable in model.head_variables]
+    step = reference.make_train_step(head, "head", Adam(model.head_variables, head_learning_rate))
+    for _ in range(head_epochs):
+        pairs = [(float(step(x, y)), len(y)) for x, y in train_features]
+        figures = reference.evaluate(head, val_features)
+        first["phase"].append("head")
+        first["loss"].append(over_examples(*zip(*pairs, strict=True)))
+        first["val_loss"].append(figures["loss"])
+        first["val_accuracy"].append(figures["accuracy"])
+        if figures["loss"] < best:
+            best, values = figures["loss"], [v.numpy() for v in model.head_variables]
+    for variable, value in zip(model.head_variables, values, strict=True):
+        variable.assign(value)
+    return first

@@ -3,73 +3,76 @@
 import contextlib
 import io
 import sys
+import textwrap
 
-from malaria import OWN_MODULES, PROJECT, modules_in_use
-from malaria.given.exercises import EXERCISES
+import malaria
+from malaria.given.exercises import BY_NUMBER
+from malaria.given.quiet_start import import_tensorflow
 
 
 def begin():
-    """Say whose modules are in use, and let unwritten exercises answer in one sentence.
+    """Say whose modules are in use, and prepare the notebook.
 
-    In a notebook a cell that needs an exercise not written yet then shows which one, in place of a
-    traceback.
+    An edited module is read again before each cell. A cell that needs an exercise not written yet
+    names it, in place of a traceback.
     """
-    if modules_in_use == OWN_MODULES:
+    folder = malaria.modules_in_use
+    if folder == malaria.OWN_MODULES:
         print("Modules in use: your own, in src/malaria.")
-    elif modules_in_use == PROJECT / "solutions":
+    elif folder == malaria.PROJECT / "solutions":
         print("Modules in use: the reference, in solutions.")
     else:
-        print(f"Modules in use: {modules_in_use.name}.")
+        print(f"Modules in use: {folder.name}.")
+    import_tensorflow()
+    # Its warnings name addresses in memory, and a lesson retraces on purpose.
+    sys.modules["tensorflow"].get_logger().setLevel("ERROR")
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is not None:
-        shell.run_line_magic("load_ext", "autoreload")  # an edited module is read again
+        shell.run_line_magic("load_ext", "autoreload")
         shell.run_line_magic("autoreload", "2")
         shell.set_custom_exc((NotImplementedError,), _say_what_is_missing)
 
 
 def _say_what_is_missing(shell, kind, error, traceback, tb_offset=None):
-    """An IPython handler: the stub's own sentence; a traceback for any other error."""
+    """An IPython handler: one sentence for a stub, a traceback for any other error."""
     number = str(error).removeprefix("Exercise ").partition(":")[0]
-    found = [exercise for exercise in EXERCISES if exercise.number == number]
-    if not found:
+    if number not in BY_NUMBER:
         shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
         return
-    exercise = found[0]
-    print(f"This cell needs exercise {number}: write {exercise.name} in src/malaria/", end="")
-    print(f"{exercise.module}.py, and run the cell again.")
+    exercise = BY_NUMBER[number]
+    file = f"src/malaria/{exercise.module}.py"
+    print(f"This cell needs exercise {number}: write {exercise.name} in {file}, then run it again.")
 
 
 def check(number):
     """Grade one exercise, with the tests and the words of `pytest`.
+
+    It runs in this process, where TensorFlow is loaded already; code that never returns is stopped
+    with the notebook's stop button.
 
     Args:
         number: the exercise, such as "3.2".
     """
     import pytest
 
-    exercise = next(exercise for exercise in EXERCISES if exercise.number == number)
-    verdict = _Verdict()
-    arguments = [f"{PROJECT}/tests/test_{exercise.module}.py", "-m", exercise.marker]
-    arguments += ["-p", "no:terminal", "-p", "no:cacheprovider", f"--rootdir={PROJECT}"]
-    with contextlib.redirect_stdout(io.StringIO()):
-        pytest.main(arguments, plugins=[verdict])
-    title = f"Exercise {number}, {exercise.name}"
-    if verdict.sentences:
-        print("\n".join(dict.fromkeys(verdict.sentences)))
-    elif verdict.passed:
-        print(f"{title}: done and right.")
-    else:
-        print(f"{title}: nothing was graded.")
+    from malaria.given.grading.plugin import VERDICTS
 
+    class Keep:
+        """A pytest plugin that takes the verdict out of the run."""
 
-class _Verdict:
-    """A pytest plugin: the sentences of the tests that failed."""
+        verdicts = ()
 
-    def __init__(self):
-        self.sentences, self.passed = [], 0
+        def pytest_sessionfinish(self, session):
+            self.verdicts = session.config.stash[VERDICTS]
 
-    def pytest_runtest_logreport(self, report):
-        if report.failed:
-            self.sentences.append(str(report.longrepr))
-        elif report.when == "call":
-            self.passed += 1
+    exercise, keep = BY_NUMBER[number], Keep()
+    arguments = [f"{malaria.PROJECT}/tests/test_{exercise.module}.py", "-m", exercise.marker]
+    arguments += ["--in-process", f"--config-file={malaria.PROJECT}/pyproject.toml"]
+    arguments += ["-p", "no:terminal", "-p", "no:cacheprovider"]
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        pytest.main(arguments, plugins=[keep])
+    if not keep.verdicts:
+        print(f"Exercise {number} could not be graded.", output.getvalue())
+    for verdict in keep.verdicts:
+        for line in verdict.lines():
+            print(textwrap.fill(line, 88, subsequent_indent="  "))

@@ -291,7 +291,7 @@ def draw_cells(folder, patients=60, cells=2400, seed=0, progress=True):
         patients: how many, 1 to 10,000. Splitting by patient asks for 20 or more.
         cells: how many, at least one a patient. Both classes occur from 2 on.
         seed: an int, 0 or more. The same one gives the same names and pixels on every computer.
-        progress: whether a progress bar is shown on stderr.
+        progress: whether a progress bar is shown on stderr; None: if that is a terminal.
 
     Returns:
         The `Path` of `folder / "cell_images"`.
@@ -319,7 +319,7 @@ def draw_cells(folder, patients=60, cells=2400, seed=0, progress=True):
             desc="Drawing",
             unit=" cells",
             total=cells,
-            disable=not progress,
+            disable=None if progress is None else not progress,
         ):
             # Level 1 takes a third of the time of the default and a tenth more space.
             path = drawn / "cell_images" / CLASSES[label] / name

@@ -1,9 +1,7 @@
 """What several commands share: number arguments, a quiet import, the refusal of bad files."""
 
 import argparse
-import contextlib
 import math
-import os
 import sys
 
 from malaria import PROJECT, utils
@@ -41,29 +39,6 @@ def rate(text):
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"{number} is not a positive number")
     return number
-
-
-@contextlib.contextmanager
-def quiet_stderr():
-    """Keep a library's greetings off the terminal.
-
-    TensorFlow writes some lines to stderr from C++ while it is imported, whatever its log level.
-    """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-def import_tensorflow():
-    """Import TensorFlow without its greetings."""
-    with quiet_stderr():
-        import tensorflow  # noqa: F401
 
 
 def sound_files(paths):

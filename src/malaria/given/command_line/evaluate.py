@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from malaria import utils
-from malaria.given.command_line.common import RUNS, import_tensorflow, sound_files
+from malaria.given.command_line.common import RUNS, sound_files
 from malaria.given.dark_spot import THRESHOLD, dark_spot_score
+from malaria.given.quiet_start import import_tensorflow
 from malaria.given.run_folder import SAVED_MODEL, newest_run, read_json
 from malaria.given.scores import scores
 

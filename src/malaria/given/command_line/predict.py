@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from malaria import utils
-from malaria.given.command_line.common import RUNS, import_tensorflow, sound_files
+from malaria.given.command_line.common import RUNS, sound_files
+from malaria.given.quiet_start import import_tensorflow
 from malaria.given.run_folder import SAVED_MODEL, newest_run
 
 SUFFIXES = (".png", ".jpg", ".jpeg")

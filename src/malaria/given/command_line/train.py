@@ -14,13 +14,13 @@ from malaria.given.command_line.common import (
     DATA,
     RUNS,
     fraction,
-    import_tensorflow,
     rate,
     sound_files,
     whole_number,
 )
 from malaria.given.command_line.evaluate import dark_spot_figures, print_figures
 from malaria.given.lock import only_run
+from malaria.given.quiet_start import import_tensorflow
 from malaria.given.run_folder import SAVED_MODEL, read_json, save_weights, write_json
 from malaria.given.scores import scores
 from malaria.given.stubs import first_unwritten
