@@ -8,7 +8,7 @@ BIN := .venv/bin
 # Kept free of the user's own settings: nothing outside .venv is imported.
 export PYTHONNOUSERSITE := 1
 
-.PHONY: demo test lessons record stubs
+.PHONY: demo test lessons notebooks picture stubs
 
 demo: .venv/installed
 	$(BIN)/malaria train --modules solutions --out runs/demo --resume
@@ -16,9 +16,8 @@ demo: .venv/installed
 test: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/python -m pytest --modules solutions
-	$(BIN)/python -m pytest --modules solutions -o addopts= --nbval --nbval-current-env \
-		--nbval-cell-timeout 300 lessons
+	$(BIN)/python -m pytest --modules solutions tests
+	$(BIN)/python -m pytest --modules solutions --nbval lessons
 
 lessons: .venv/installed
 	$(BIN)/jupyter lab lessons/1_train_test_split.ipynb
@@ -28,9 +27,12 @@ lessons: .venv/installed
 stubs: .venv/installed  ## make the stubs in src/malaria anew from solutions/
 	$(BIN)/python -m malaria.given.stubs
 
-record: .venv/installed  ## run all lessons on the reference and store what they print
+notebooks: .venv/installed  ## run all lessons on the reference and store what they print
 	MALARIA_MODULES=solutions $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 		lessons/*.ipynb
+
+picture: demo  ## draw the README's picture, from the demo's classifier
+	$(BIN)/python docs/draw_cells.py
 
 # The stamp is touched last, so that a broken install is begun again.
 .venv/installed: pyproject.toml

@@ -5,6 +5,7 @@ a plugin of every pytest in the environment, because a conftest.py is read too l
 `--modules` from a folder of tests.
 """
 
+import importlib
 import os
 import subprocess
 import sys
@@ -29,8 +30,11 @@ MARKS = {
 }
 
 
-def pytest_addoption(parser):
-    """The options of the course."""
+def pytest_addoption(parser, pluginmanager):
+    """The options of the course; and nbval where it is asked for."""
+    if "--nbval" in sys.argv:  # otherwise blocked in pyproject.toml: it costs every run two seconds
+        pluginmanager.unblock("nbval")
+        pluginmanager.register(importlib.import_module("nbval.plugin"), "nbval")
     group = parser.getgroup("course", "the course")
     group.addoption(
         "--modules", metavar="FOLDER", help='whose modules to grade: "solutions", or a folder'
@@ -79,6 +83,11 @@ def pytest_configure(config):
     for exercise in EXERCISES:
         config.addinivalue_line("markers", f"{exercise.marker}: {exercise.name}")
     config.stash[VERDICTS] = []
+    if config.pluginmanager.has_plugin("nbval"):
+        config.option.nbval_current_env = (
+            True  # this environment's kernel, whatever else is installed
+        )
+        config.option.nbval_cell_timeout = 300  # seconds; its own default is half an hour
 
 
 def pytest_report_header(config):

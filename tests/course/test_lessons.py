@@ -1,0 +1,130 @@
+"""Holds the notebooks to their form: what nbval lets pass is caught here."""
+
+import ast
+import re
+
+import nbformat
+import pytest
+
+from malaria import LESSON_MODULES, PROJECT
+from malaria.given.exercises import EXERCISES
+
+LESSONS = sorted((PROJECT / "lessons").glob("*.ipynb"))
+NAMES = [f"{k}_{name}" for k, name in enumerate((*LESSON_MODULES, "classify_malaria_cells"), 1)]
+FIRST_CELL = "# NBVAL_IGNORE_OUTPUT\nfrom malaria.given.lesson import begin"
+
+
+def cells_of(lesson, kind="code"):
+    """The cells of one kind."""
+    notebook = nbformat.read(lesson, as_version=4)
+    return [cell for cell in notebook.cells if cell.cell_type == kind]
+
+
+def printed(cell):
+    """What a cell printed or showed as text."""
+    texts = [output.get("text", "") for output in cell.outputs]
+    texts += [output.get("data", {}).get("text/plain", "") for output in cell.outputs]
+    return "".join(texts)
+
+
+def problems(cells):
+    """What is wrong with the code cells of a notebook, a list of sentences."""
+    found = []
+    numbers = [cell.execution_count for cell in cells]
+    if numbers != list(range(1, len(cells) + 1)):
+        found.append("it was not executed once, from top to bottom")
+    for k, cell in enumerate(cells, start=1):
+        outputs = [output.output_type for output in cell.outputs]
+        if "error" in outputs:
+            found.append(f"cell {k} holds an error")
+        if "raises-exception" in cell.metadata.get("tags", []):
+            found.append(f"cell {k} may raise unnoticed: catch the error and print its sentence")
+        if re.search(r"^\s*[!%]", cell.source, re.MULTILINE):
+            found.append(f"cell {k} has a command or a magic, whose failure goes unnoticed")
+        if re.search(r"(/home/|/tmp/|/work/|/Users/|[A-Z]:\\)", printed(cell)):
+            found.append(f"cell {k} printed a path of one machine")
+        if any(output.get("name") == "stderr" for output in cell.outputs):
+            ignored = "# NBVAL_IGNORE_OUTPUT" in cell.source
+            found += [] if ignored else [f"cell {k} wrote to stderr"]
+    return found
+
+
+def cell(source="1", number=1, outputs=(), tags=()):
+    """A code cell, for what must be noticed."""
+    made = nbformat.v4.new_code_cell(source, execution_count=number, outputs=list(outputs))
+    made.metadata["tags"] = list(tags)
+    return made
+
+
+def stream(text, name="stdout"):
+    """An output."""
+    return nbformat.v4.new_output("stream", text=text, name=name)
+
+
+BAD = {
+    "not executed": [cell(number=None)],
+    "executed out of order": [cell(number=2), cell(number=1)],
+    "an error": [cell(outputs=[nbformat.v4.new_output("error", ename="E", evalue="x")])],
+    "an exception allowed": [cell(tags=["raises-exception"])],
+    "a command": [cell("!pytest")],
+    "a magic": [cell("x = 1\n%notmagic")],
+    "a path": [cell(outputs=[stream("/home/anna/course")])],
+    "stderr": [cell(outputs=[stream("a warning", "stderr")])],
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_each_problem_is_noticed(kind):
+    """A check that cannot fail is none."""
+    assert problems(BAD[kind])
+    assert not problems([cell(outputs=[stream("fine")]), cell(number=2)])
+
+
+def test_the_lessons_are_all_there():
+    """One for each module and the last for all."""
+    assert [lesson.stem for lesson in LESSONS] == NAMES
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.stem)
+def test_a_lesson_is_whole_and_clean(lesson):
+    """Executed from top to bottom, without errors, commands, paths or noise."""
+    assert problems(cells_of(lesson)) == []
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.stem)
+def test_a_lesson_begins_as_all_do(lesson):
+    """The first cell says whose modules are in use; the stored one was run on the reference."""
+    first = cells_of(lesson)[0]
+    assert first.source.startswith(FIRST_CELL)
+    assert "Modules in use: the reference" in printed(first)
+
+
+@pytest.mark.parametrize("lesson", LESSONS[:6], ids=lambda lesson: lesson.stem)
+def test_a_lesson_checks_each_of_its_exercises(lesson):
+    """Once, in their order, and the stored verdict is right."""
+    checks = [c for c in cells_of(lesson) if c.source.strip().startswith("check(")]
+    numbers = [ast.literal_eval(c.source.strip().removeprefix("check")) for c in checks]
+    expected = [e.number for e in EXERCISES if e.module == lesson.stem[2:]]
+    assert numbers == expected
+    for number, checked in zip(numbers, checks, strict=True):
+        assert printed(checked).startswith(f"Exercise {number}, ")
+        assert printed(checked).strip().endswith("done and right.")
+        assert "NBVAL_IGNORE_OUTPUT" not in checked.source
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.stem)
+def test_a_lesson_reads_well(lesson):
+    """A sentence before every code cell, cells of at most 16 lines, no words that belittle."""
+    notebook = nbformat.read(lesson, as_version=4)
+    kinds = [c.cell_type for c in notebook.cells]
+    assert ("code", "code") not in list(zip(kinds, kinds[1:], strict=False))
+    assert max(len(c.source.splitlines()) for c in cells_of(lesson)) <= 16
+    prose = " ".join(c.source for c in cells_of(lesson, "markdown"))
+    assert not re.findall(r"\b(easily|just|simply|obviously)\b", prose)
+    assert "### Questions" in prose
+    assert "### Read on" in prose
+
+
+def test_the_lessons_are_small():
+    """Whoever clones the repository downloads them all."""
+    assert sum(lesson.stat().st_size for lesson in LESSONS) <= 6_000_000
