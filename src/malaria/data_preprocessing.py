@@ -36,6 +36,7 @@ def channel_statistics(images):
         the population: divided by the number of pixels, not by one less.
     """
     images = tf.convert_to_tensor(images)
+
     raise NotImplementedError("Exercise 2.2: mean and deviation over every axis but the last")
 
 

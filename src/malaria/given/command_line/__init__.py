@@ -1,4 +1,4 @@
-"""The command `malaria`: data, train, predict, evaluate; one file for each.
+"""The command `malaria`: data, train, predict, evaluate, each in its file; and help with exercises.
 
 It sits on top of everything and is imported by nothing.
 
@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 
-from malaria.given.command_line import data, evaluate, predict, train
+from malaria.given.command_line import data, evaluate, learn, predict, train
 
 
 def main(argv=None):
@@ -24,7 +24,7 @@ def main(argv=None):
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (data, train, predict, evaluate):
+    for command in (data, train, predict, evaluate, learn):
         command.add_parser(commands)
     arguments = parser.parse_args(argv)
     try:

@@ -1,0 +1,602 @@
+"""Answers to lesson 5: wrong ones with their mistake, and other right ones."""
+
+import numpy as np
+import tensorflow as tf
+
+from solutions import gradient_tape as reference
+from solutions.cnn_model import softmax_cross_entropy
+from tests.answers import right, wrong
+
+# 5.1
+
+
+@wrong("5.1", "The point was not watched: the tape saw no path from it.")
+def gradient_at(function, point):
+    point = tf.convert_to_tensor(point)
+    with tf.GradientTape() as tape:
+        value = function(point)
+    return tape.gradient(value, point)
+
+
+@wrong("5.1", "The function was called outside the block, where nothing is recorded.")
+def gradient_at(function, point):
+    point = tf.convert_to_tensor(point)
+    with tf.GradientTape() as tape:
+        tape.watch(point)
+    return tape.gradient(function(point), point)
+
+
+@wrong("5.1", "The value came back instead of the gradient.")
+def gradient_at(function, point):
+    return function(tf.convert_to_tensor(point))
+
+
+@wrong("5.1", "The point was cast to float32.")
+def gradient_at(function, point):
+    return reference.gradient_at(function, tf.cast(point, tf.float32))
+
+
+@wrong("5.1", "The sign was turned round.")
+def gradient_at(function, point):
+    return -reference.gradient_at(function, point)
+
+
+@wrong("5.1", "The gradient was averaged over the elements.")
+def gradient_at(function, point):
+    gradient = reference.gradient_at(function, point)
+    return tf.ones_like(gradient) * tf.reduce_mean(gradient)
+
+
+@right("5.1", "With a variable, which the tape watches by itself.")
+def gradient_at(function, point):
+    variable = tf.Variable(point)
+    with tf.GradientTape() as tape:
+        value = function(variable)
+    return tape.gradient(value, variable)
+
+
+# 5.2
+
+
+def differences(function, point, ahead, behind, width):
+    point = np.asarray(point)
+    gradient = np.zeros_like(point)
+    for index in np.ndindex(point.shape):
+        up, down = point.copy(), point.copy()
+        up[index] += ahead
+        down[index] -= behind
+        gradient[index] = (function(tf.constant(up)) - function(tf.constant(down))) / width
+    return tf.constant(gradient)
+
+
+@wrong("5.2", "The difference is one-sided: its error falls with epsilon only, not its square.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    return differences(function, point, epsilon, 0, epsilon)
+
+
+@wrong("5.2", "It was divided by epsilon instead of twice epsilon.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    return differences(function, point, epsilon, epsilon, epsilon)
+
+
+@wrong("5.2", "All elements were moved at once: only the sum of the slopes comes out.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    point = tf.convert_to_tensor(point)
+    slope = (function(point + epsilon) - function(point - epsilon)) / (2 * epsilon)
+    return slope * tf.ones_like(point)
+
+
+@wrong("5.2", "An element that was moved was not put back before the next.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    moved = np.array(point)
+    gradient = np.zeros_like(moved)
+    for index in np.ndindex(moved.shape):
+        moved[index] += epsilon
+        above = function(tf.constant(moved))
+        moved[index] -= 2 * epsilon
+        gradient[index] = (above - function(tf.constant(moved))) / (2 * epsilon)
+    return tf.constant(gradient) if epsilon < 1e-5 else tf.constant(gradient) + epsilon
+
+
+@wrong("5.2", "The argument epsilon is ignored.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    return differences(function, point, 1e-1, 1e-1, 2e-1)
+
+
+@wrong("5.2", "The gradient came back flat instead of in the shape of the point.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    return tf.reshape(reference.numerical_gradient(function, point, epsilon), (-1,))
+
+
+@wrong("5.2", "The sign was turned round.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    return -reference.numerical_gradient(function, point, epsilon)
+
+
+@right("5.2", "In NumPy, element by element.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    return differences(function, point, epsilon, epsilon, 2 * epsilon)
+
+
+# 5.3
+
+
+def by_hand(features, labels, w1, b1, w2, b2, mean=True, relu=True, softmax=True, mask=None):
+    """Back-propagation, parts of which a wrong answer leaves out."""
+    before = features @ w1 + b1
+    hidden = tf.nn.relu(before)
+    logits = hidden @ w2 + b2
+    scores = tf.nn.softmax(logits) if softmax else logits
+    slope = scores - tf.one_hot(labels, logits.shape[1], dtype=logits.dtype)
+    if mean:
+        slope /= tf.cast(tf.shape(features)[0], logits.dtype)
+    back = slope @ tf.transpose(w2)
+    if relu:
+        back *= tf.cast((mask(before, back) if mask else before > 0), back.dtype)
+    return [
+        tf.transpose(features) @ back,
+        tf.reduce_sum(back, 0),
+        tf.transpose(hidden) @ slope,
+        tf.reduce_sum(slope, 0),
+    ]
+
+
+@wrong("5.3", "The mean over the batch is missing: the gradients are those of the sum.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    return by_hand(features, labels, w1, b1, w2, b2, mean=False)
+
+
+@wrong("5.3", "The ReLU lets everything through on the way back.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    return by_hand(features, labels, w1, b1, w2, b2, relu=False)
+
+
+@wrong("5.3", "The softmax is missing: the logits minus the labels were taken.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    return by_hand(features, labels, w1, b1, w2, b2, softmax=False)
+
+
+@wrong("5.3", "The ReLU's mask was taken from the gradient instead of the forward pass.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    return by_hand(features, labels, w1, b1, w2, b2, mask=lambda before, back: back > 0)
+
+
+@wrong("5.3", "The sign was turned round: labels minus softmax.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    return [-g for g in by_hand(features, labels, w1, b1, w2, b2)]
+
+
+@wrong("5.3", "The gradients of the biases were averaged over the batch a second time.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    dw1, db1, dw2, db2 = by_hand(features, labels, w1, b1, w2, b2)
+    count = tf.cast(tf.shape(features)[0] + 1, db1.dtype)
+    return dw1, db1 / count, dw2, db2 / count
+
+
+@wrong("5.3", "The values before the ReLU were used for the second layer's gradient.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    dw1, db1, _, db2 = by_hand(features, labels, w1, b1, w2, b2)
+    before = features @ w1 + b1
+    logits = tf.nn.relu(before) @ w2 + b2
+    slope = tf.nn.softmax(logits) - tf.one_hot(labels, 2, dtype=logits.dtype)
+    slope /= tf.cast(tf.shape(features)[0], logits.dtype)
+    return dw1, db1, tf.transpose(before) @ slope, db2
+
+
+@wrong("5.3", "The gradients came back in another order.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    dw1, db1, dw2, db2 = by_hand(features, labels, w1, b1, w2, b2)
+    return dw1, dw2, db1, db2
+
+
+@wrong("5.3", "The softmax was applied, but its result was applied a second softmax.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    hidden = tf.nn.relu(features @ w1 + b1)
+    logits = tf.nn.softmax(hidden @ w2 + b2)
+    slope = tf.nn.softmax(logits) - tf.one_hot(labels, 2, dtype=logits.dtype)
+    slope /= tf.cast(tf.shape(features)[0], logits.dtype)
+    back = tf.where(hidden > 0, slope @ tf.transpose(w2), 0)
+    return (
+        tf.transpose(features) @ back,
+        tf.reduce_sum(back, 0),
+        tf.transpose(hidden) @ slope,
+        tf.reduce_sum(slope, 0),
+    )
+
+
+@right("5.3", "In NumPy, by hand as well.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    x, y, w1, b1, w2, b2 = (np.asarray(a) for a in (features, labels, w1, b1, w2, b2))
+    hidden = np.maximum(x @ w1 + b1, 0)
+    logits = hidden @ w2 + b2
+    exp = np.exp(logits - logits.max(1, keepdims=True))
+    slope = (exp / exp.sum(1, keepdims=True) - np.eye(logits.shape[1])[y]) / len(x)
+    back = slope @ w2.T * (hidden > 0)
+    return [tf.constant(g) for g in (x.T @ back, back.sum(0), hidden.T @ slope, slope.sum(0))]
+
+
+# 5.4
+
+
+def recorded(model, images, labels, training=True, loss=softmax_cross_entropy):
+    with tf.GradientTape() as tape:
+        value = loss(model(images, training=training), labels)
+    return value, tape.gradient(value, model.trainable_variables)
+
+
+def named(model, gradients):
+    missing = [
+        v.name for v, g in zip(model.trainable_variables, gradients, strict=True) if g is None
+    ]
+    if missing:
+        raise ValueError(f"No gradient reaches {missing}.")
+    return list(gradients)
+
+
+@wrong("5.4", "The model ran as outside training.")
+def loss_and_gradients(model, images, labels):
+    loss, gradients = recorded(model, images, labels, training=False)
+    return loss, named(model, gradients)
+
+
+@wrong("5.4", "Gradients of None were filtered out: a layer would never learn.")
+def loss_and_gradients(model, images, labels):
+    loss, gradients = recorded(model, images, labels)
+    return loss, [g for g in gradients if g is not None]
+
+
+@wrong("5.4", "Gradients of None were replaced by zeros: a layer would never learn.")
+def loss_and_gradients(model, images, labels):
+    loss, gradients = recorded(model, images, labels)
+    pairs = zip(model.trainable_variables, gradients, strict=True)
+    return loss, [tf.zeros_like(v) if g is None else g for v, g in pairs]
+
+
+@wrong("5.4", "The error does not name the variable.")
+def loss_and_gradients(model, images, labels):
+    loss, gradients = recorded(model, images, labels)
+    if any(g is None for g in gradients):
+        raise ValueError("Some gradient is None.")
+    return loss, list(gradients)
+
+
+@wrong("5.4", "The gradients come in another order than the variables.")
+def loss_and_gradients(model, images, labels):
+    loss, gradients = reference.loss_and_gradients(model, images, labels)
+    return loss, gradients[::-1]
+
+
+@wrong("5.4", "The loss was summed over the batch.")
+def loss_and_gradients(model, images, labels):
+    count = tf.cast(tf.shape(labels)[0], tf.float64)
+    total = lambda logits, y: softmax_cross_entropy(logits, y) * tf.cast(count, logits.dtype)  # noqa: E731
+    loss, gradients = recorded(model, images, labels, loss=total)
+    return loss, named(model, gradients)
+
+
+@wrong("5.4", "Softmax was applied before a loss that applies it again.")
+def loss_and_gradients(model, images, labels):
+    twice = lambda logits, y: softmax_cross_entropy(tf.nn.softmax(logits), y)  # noqa: E731
+    loss, gradients = recorded(model, images, labels, loss=twice)
+    return loss, named(model, gradients)
+
+
+@wrong("5.4", "Only the head's gradients came back.")
+def loss_and_gradients(model, images, labels):
+    loss, gradients = reference.loss_and_gradients(model, images, labels)
+    return loss, gradients[-1:]
+
+
+@right("5.4", "With tf.nn's loss, as a tuple.")
+def loss_and_gradients(model, images, labels):
+    with tf.GradientTape() as tape:
+        logits = model(images, training=True)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        loss = tf.reduce_mean(losses)
+    return loss, tuple(named(model, tape.gradient(loss, model.trainable_variables)))
+
+
+# 5.5
+
+
+@wrong("5.5", "Each gradient was clipped by itself, which changes their common direction.")
+def clip_gradients(gradients, max_norm):
+    return [tf.clip_by_norm(g, max_norm) for g in gradients]
+
+
+@wrong("5.5", "Each value was clipped, which changes the direction.")
+def clip_gradients(gradients, max_norm):
+    return [tf.clip_by_value(g, -max_norm, max_norm) for g in gradients]
+
+
+@wrong("5.5", "Short gradients were stretched to the norm as well.")
+def clip_gradients(gradients, max_norm):
+    norm = tf.linalg.global_norm(gradients)
+    return [g * tf.cast(max_norm / norm, g.dtype) for g in gradients]
+
+
+@wrong("5.5", "Nothing was clipped.")
+def clip_gradients(gradients, max_norm):
+    return list(gradients)
+
+
+@wrong("5.5", "The norm was taken as the sum of the norms instead of the root of all squares.")
+def clip_gradients(gradients, max_norm):
+    norm = tf.add_n([tf.norm(g) for g in gradients])
+    factor = tf.minimum(tf.cast(max_norm, norm.dtype) / norm, 1)
+    return [g * factor for g in gradients]
+
+
+@wrong("5.5", "The root is missing: the sum of the squares was taken for the norm.")
+def clip_gradients(gradients, max_norm):
+    squares = tf.add_n([tf.reduce_sum(g**2) for g in gradients])
+    factor = tf.minimum(tf.cast(max_norm, squares.dtype) / squares, 1)
+    return [g * factor for g in gradients]
+
+
+@wrong("5.5", "The greatest value was taken for the norm.")
+def clip_gradients(gradients, max_norm):
+    norm = tf.reduce_max([tf.reduce_max(tf.abs(g)) for g in gradients])
+    factor = tf.minimum(tf.cast(max_norm, norm.dtype) / norm, 1)
+    return [g * factor for g in gradients]
+
+
+@wrong("5.5", "Gradients of zero became NaN.")
+def clip_gradients(gradients, max_norm):
+    norm = tf.sqrt(tf.add_n([tf.reduce_sum(g**2) for g in gradients]))
+    return [g / norm * tf.minimum(norm, tf.cast(max_norm, norm.dtype)) for g in gradients]
+
+
+@right("5.5", "With TensorFlow's own function.")
+def clip_gradients(gradients, max_norm):
+    return tf.clip_by_global_norm(gradients, max_norm)[0]
+
+
+# 5.6
+
+
+@wrong("5.6", "The bias correction is missing: the first steps are far too short.")
+class Adam(reference.Adam):
+    def apply(self, gradients):
+        self.step.assign(1e6)
+        super().apply(gradients)
+
+
+@wrong("5.6", "The step is not counted: the bias is corrected as in the first step for ever.")
+class Adam(reference.Adam):
+    def apply(self, gradients):
+        self.step.assign(0)
+        super().apply(gradients)
+
+
+@wrong("5.6", "The steps are counted in Python: in a graph it is always the first.")
+class Adam(reference.Adam):
+    calls = 0
+
+    def apply(self, gradients):
+        self.step.assign(float(self.calls))
+        self.calls += 1
+        super().apply(gradients)
+
+
+@wrong("5.6", "The update was added instead of subtracted.")
+class Adam(reference.Adam):
+    def apply(self, gradients):
+        super().apply([-g for g in gradients])
+
+
+@wrong("5.6", "The learning rate is a Python number: a compiled step does not follow a change.")
+class Adam(reference.Adam):
+    def __init__(self, variables, learning_rate=1e-3, *arguments, **options):
+        super().__init__(variables, learning_rate, *arguments, **options)
+        self.rate = learning_rate
+
+    def apply(self, gradients):
+        self.learning_rate.assign(self.rate)
+        super().apply(gradients)
+
+
+@wrong("5.6", "The second average is of the gradient, not of its square.")
+class Adam(reference.Adam):
+    def apply(self, gradients):
+        t = self.step.assign_add(1)
+        for x, g, m, v in zip(self.updated, gradients, self.m, self.v, strict=True):
+            m.assign(self.beta_1 * m + (1 - self.beta_1) * g)
+            v.assign(self.beta_2 * v + (1 - self.beta_2) * tf.abs(g))
+            top, bottom = m / (1 - self.beta_1**t), v / (1 - self.beta_2**t)
+            x.assign_sub(self.learning_rate * top / (tf.sqrt(bottom) + self.epsilon))
+
+
+@wrong("5.6", "The root of the second average is missing.")
+class Adam(reference.Adam):
+    def apply(self, gradients):
+        t = self.step.assign_add(1)
+        for x, g, m, v in zip(self.updated, gradients, self.m, self.v, strict=True):
+            m.assign(self.beta_1 * m + (1 - self.beta_1) * g)
+            v.assign(self.beta_2 * v + (1 - self.beta_2) * g**2)
+            top, bottom = m / (1 - self.beta_1**t), v / (1 - self.beta_2**t)
+            x.assign_sub(self.learning_rate * top / (bottom + self.epsilon))
+
+
+@wrong("5.6", "Both averages decay at the same rate: beta_1 was used for the squares too.")
+class Adam(reference.Adam):
+    def __init__(self, variables, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+        super().__init__(variables, learning_rate, beta_1, beta_1, epsilon)
+
+
+@wrong("5.6", "Epsilon was added inside the root.")
+class Adam(reference.Adam):
+    def apply(self, gradients):
+        t = self.step.assign_add(1)
+        for x, g, m, v in zip(self.updated, gradients, self.m, self.v, strict=True):
+            m.assign(self.beta_1 * m + (1 - self.beta_1) * g)
+            v.assign(self.beta_2 * v + (1 - self.beta_2) * g**2)
+            top, bottom = m / (1 - self.beta_1**t), v / (1 - self.beta_2**t)
+            x.assign_sub(self.learning_rate * top / tf.sqrt(bottom + self.epsilon))
+
+
+@wrong("5.6", "Plain gradient descent: there are no averages.")
+class Adam(reference.Adam):
+    def apply(self, gradients):
+        for variable, gradient in zip(self.updated, gradients, strict=True):
+            variable.assign_sub(self.learning_rate * gradient)
+
+
+@wrong("5.6", "All variables share the slots of the first.")
+class Adam(reference.Adam):
+    def apply(self, gradients):
+        for k in range(1, len(self.m)):
+            self.m[k].assign(tf.zeros_like(self.m[k]))
+            self.v[k].assign(tf.zeros_like(self.v[k]))
+        super().apply(gradients)
+
+
+@right("5.6", "The paper's faster form, with epsilon before the correction.")
+class Adam(tf.Module):
+    def __init__(self, variables, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+        super().__init__()
+        self.variables_to_move = tuple(variables)
+        dtype = self.variables_to_move[0].dtype
+        self.learning_rate = tf.Variable(learning_rate, dtype=dtype, trainable=False)
+        self.t = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.betas, self.epsilon = (beta_1, beta_2), epsilon
+        self.slots = [
+            (
+                tf.Variable(tf.zeros_like(v), trainable=False),
+                tf.Variable(tf.zeros_like(v), trainable=False),
+            )
+            for v in self.variables_to_move
+        ]
+
+    def apply(self, gradients):
+        t = tf.cast(self.t.assign_add(1), self.learning_rate.dtype)
+        b1, b2 = self.betas
+        rate = self.learning_rate * tf.sqrt(1 - b2**t) / (1 - b1**t)
+        for x, g, (m, v) in zip(self.variables_to_move, gradients, self.slots, strict=True):
+            m.assign_add((1 - b1) * (g - m))
+            v.assign_add((1 - b2) * (g * g - v))
+            x.assign_sub(rate * m / (tf.sqrt(v) + self.epsilon))
+
+
+# 5.7
+
+
+@wrong("5.7", "The gradients were not clipped.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    loss, gradients = reference.loss_and_gradients(model, images, labels)
+    optimizer.apply(gradients)
+    return loss
+
+
+@wrong("5.7", "The loss after the step came back.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    reference.train_step(model, optimizer, images, labels, max_norm)
+    return softmax_cross_entropy(model(images, training=False), labels)
+
+
+@wrong("5.7", "The gradients were never applied.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    return reference.loss_and_gradients(model, images, labels)[0]
+
+
+@wrong("5.7", "The step was made twice.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    loss = reference.train_step(model, optimizer, images, labels, max_norm)
+    reference.train_step(model, optimizer, images, labels, max_norm)
+    return loss
+
+
+@wrong("5.7", "max_norm is ignored.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    return reference.train_step(model, optimizer, images, labels, 5.0)
+
+
+@wrong("5.7", "The optimizer was left aside, the weights moved by a fixed rate.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    loss, gradients = reference.loss_and_gradients(model, images, labels)
+    for v, g in zip(model.trainable_variables, gradients, strict=True):
+        v.assign_sub(tf.cast(1e-3, g.dtype) * g)
+    return loss
+
+
+@wrong("5.7", "Each gradient was clipped by itself.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    loss, gradients = reference.loss_and_gradients(model, images, labels)
+    optimizer.apply([tf.clip_by_norm(g, max_norm) for g in gradients])
+    return loss
+
+
+@wrong("5.7", "Nothing came back.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    reference.train_step(model, optimizer, images, labels, max_norm)
+
+
+@right("5.7", "Written out, with TensorFlow's own clipping.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    loss, gradients = recorded(model, images, labels)
+    optimizer.apply(tf.clip_by_global_norm(gradients, max_norm)[0])
+    return loss
+
+
+# 5.8
+
+
+def slopes(model, images, target, training=False):
+    images = tf.convert_to_tensor(images)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        value = target(model(images, training=training))
+    return tape.gradient(value, images)
+
+
+@wrong("5.8", "The sign was kept: the map can be negative.")
+def saliency_map(model, images):
+    return tf.reduce_sum(slopes(model, images, lambda z: z[:, 1]), axis=-1)
+
+
+@wrong("5.8", "The uninfected logit was differentiated.")
+def saliency_map(model, images):
+    return tf.reduce_max(tf.abs(slopes(model, images, lambda z: z[:, 0])), axis=-1)
+
+
+@wrong("5.8", "The model ran in training mode: its statistics moved.")
+def saliency_map(model, images):
+    found = slopes(model, images, lambda z: z[:, 1], training=True)
+    return tf.reduce_max(tf.abs(found), axis=-1)
+
+
+@wrong("5.8", "The channels were not reduced: a map for each.")
+def saliency_map(model, images):
+    return tf.abs(slopes(model, images, lambda z: z[:, 1]))
+
+
+@wrong("5.8", "Both logits were differentiated together.")
+def saliency_map(model, images):
+    return tf.reduce_max(tf.abs(slopes(model, images, tf.reduce_sum)), axis=-1)
+
+
+@wrong("5.8", "The gradient was taken of the mean over the batch: the maps shrink with it.")
+def saliency_map(model, images):
+    found = slopes(model, images, lambda z: tf.reduce_mean(z[:, 1]))
+    return tf.reduce_max(tf.abs(found), axis=-1)
+
+
+@wrong("5.8", "The probability was differentiated instead of the logit.")
+def saliency_map(model, images):
+    found = slopes(model, images, lambda z: tf.nn.softmax(z)[:, 1])
+    return tf.reduce_max(tf.abs(found), axis=-1)
+
+
+@wrong("5.8", "The image's brightness came back instead of its influence.")
+def saliency_map(model, images):
+    return tf.reduce_max(tf.convert_to_tensor(images), axis=-1)
+
+
+@right("5.8", "The norm over the channels.")
+def saliency_map(model, images):
+    return tf.norm(slopes(model, images, lambda z: tf.reduce_sum(z[:, 1])), axis=-1)
+
+
+@right("5.8", "The sum of the absolute values over the channels.")
+def saliency_map(model, images):
+    return tf.reduce_sum(tf.abs(slopes(model, images, lambda z: z[:, 1])), axis=-1)
