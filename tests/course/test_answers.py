@@ -1,0 +1,79 @@
+"""Proves the grading: wrong answers are rejected by their own exercise, right ones accepted."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from malaria import PROJECT
+from malaria.given.exercises import EXERCISES
+from malaria.given.grading.diagnosis import find
+from tests.try_answers import rejected
+
+FEWEST_WRONG = 5  # for each exercise
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """What the tests said about every answer; in a process of its own, which forks for each."""
+    file = tmp_path_factory.mktemp("answers") / "results.json"
+    command = [sys.executable, "-m", "tests.try_answers", "--json", str(file)]
+    subprocess.run(command, cwd=PROJECT, capture_output=True, check=False, timeout=900)
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def of_kind(results, kind):
+    """The results of the wrong, or of the right answers."""
+    return [result for result in results if result["kind"] == kind]
+
+
+def named(results):
+    """Short names of answers, for a failure."""
+    return [f"{result['number']} {result['sentence']}" for result in results]
+
+
+def test_every_wrong_answer_is_rejected(results):
+    """By the tests of its own exercise: no others were run."""
+    accepted = [result for result in of_kind(results, "wrong") if not rejected(result)]
+    assert named(accepted) == []
+
+
+def test_every_right_answer_is_accepted(results):
+    """Another way is no mistake."""
+    refused = [result for result in of_kind(results, "right") if rejected(result)]
+    assert named(refused) == []
+
+
+def test_there_are_enough_answers(results):
+    """Of each exercise several mistakes, and in all some dozens of other ways."""
+    wrong = Counter(result["number"] for result in of_kind(results, "wrong"))
+    assert all(wrong[exercise.number] >= FEWEST_WRONG for exercise in EXERCISES), wrong
+    assert sum(wrong.values()) >= 190
+    assert len(of_kind(results, "right")) >= 40
+
+
+def test_each_answer_has_the_name_of_its_exercise(results):
+    """Otherwise it would take nothing's place, and the reference would be tried."""
+    names = {exercise.number: exercise.name for exercise in EXERCISES}
+    assert [r["sentence"] for r in results if r["name"] != names[r["number"]]] == []
+
+
+def test_most_mistakes_are_told_apart(results):
+    """The learner is told the one mistake that behaves the same, and never another."""
+    wrong = of_kind(results, "wrong")
+    diagnosed = [result for result in wrong if result["diagnosis"]]
+    assert all(result["diagnosis"] == result["sentence"] for result in diagnosed)
+    assert len(diagnosed) >= 0.8 * len(wrong)
+
+
+def test_a_diagnosis_asks_for_one_fitting_mistake():
+    """To the word first, then but for the numbers; two that fit are none."""
+    mine = [("a", "wrong", "it gave 3.5, not 7")]
+    alike = [("a", "wrong", "it gave 4.1, not 7")]
+    other = [("a", "wrong", "the shape is (3,)")]
+    assert find(mine, [("same", mine), ("alike", alike), ("other", other)]) == "same"
+    assert find(mine, [("alike", alike), ("other", other)]) == "alike"
+    assert find(mine, [("alike", alike), ("also", alike)]) == ""
+    assert find(mine, [("other", other)]) == ""
