@@ -40,15 +40,15 @@ def our_epoch(phase, data):
 
 def keras_epoch(phase, data):
     """The same network, optimizer and clipping, trained by Keras's `fit`."""
-    blocks = []
+    images = keras.Input((SIZE, SIZE, 3))
+    x = images
     for filters in (32, 64, 128, 128):
-        blocks += [
-            keras.layers.Conv2D(filters, 3, padding="same", use_bias=False),
-            keras.layers.BatchNormalization(momentum=0.95, epsilon=1e-3),
-            keras.layers.ReLU(),
-            keras.layers.MaxPool2D(2),
-        ]
-    base = keras.Sequential([keras.Input((SIZE, SIZE, 3)), *blocks, keras.layers.Flatten()])
+        x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+        x = keras.layers.BatchNormalization(momentum=0.95, epsilon=1e-3)(x)
+        x = keras.layers.ReLU()(x)
+        x = keras.layers.MaxPool2D(2)(x)
+    pooled = keras.layers.GlobalMaxPool2D()(x), keras.layers.GlobalAveragePooling2D()(x)
+    base = keras.Model(images, keras.layers.Concatenate()(pooled))
     base.trainable = phase == "whole"
     head = [
         keras.layers.Dense(128, activation="relu"),
