@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 
-from malaria.given.command_line import data, evaluate, learn, predict, train
+from malaria.given.command_line import data, evaluate, learn, predict, train, watch
 
 
 def main(argv=None):
@@ -24,7 +24,7 @@ def main(argv=None):
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (data, train, predict, evaluate, learn):
+    for command in (data, train, predict, evaluate, learn, watch):
         command.add_parser(commands)
     arguments = parser.parse_args(argv)
     try:

@@ -93,8 +93,8 @@ def complete(ended, items, limit):
         outcome, sentence = TIMED_OUT, f"still at work{place} after {limit:.0f} seconds"
     elif ended.end == "died":
         outcome, sentence = CRASHED, "the process ended in the middle of a test"
-    elif records and records[-1]["outcome"] == NOT_STARTED:
-        outcome, sentence = NOT_STARTED, records[-1]["sentence"]
+    elif records and records[-1]["same_for_all"]:
+        outcome, sentence = records[-1]["outcome"], records[-1]["sentence"]
     else:
         outcome, sentence = CRASHED, "the test did not end"
     missing = {"outcome": outcome, "sentence": sentence, "printed": "", "seconds": 0.0}
@@ -117,14 +117,16 @@ def run_tests(config, number, items, how):
 
     Yields:
         A record of each test: `test` (its name), `outcome`, `sentence`, `printed`, `seconds`. After
-        the first test that finds a stub the others are left out: they would find it too.
+        the first test that finds a stub, or a module that cannot be imported, the others are left
+        out: they would find the same.
     """
     with state_kept():
-        import_modules(number, how)
-    with nullcontext() if how == OWN else reference_set(number):
+        importable = import_modules(number, how)
+    with reference_set(number) if importable and how != OWN else nullcontext():
         for record in _run(config, items):
-            yield record
-            if record["outcome"] == NOT_STARTED:
+            same_for_all = not importable or record["outcome"] == NOT_STARTED
+            yield record | {"same_for_all": same_for_all}
+            if same_for_all:
                 return
 
 

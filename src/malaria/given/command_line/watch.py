@@ -1,0 +1,230 @@
+"""`malaria watch`: grade what a save has touched, as soon as it is saved."""
+
+import ast
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from pathlib import Path
+
+import malaria
+from malaria.given import help as helping
+from malaria.given.exercises import EXERCISES
+from malaria.given.grading import score
+from malaria.given.grading.isolation import CAN_FORK
+from malaria.given.grading.verdict import DONE
+from malaria.given.quiet_start import import_tensorflow
+
+WIDTH = 80
+PATIENCE = 2  # seconds for a grading that was overtaken by the next save to end
+
+
+def add_parser(commands):
+    """Add the command to argparse's `commands`."""
+    text = "grade what you save, as soon as you save it"
+    parser = commands.add_parser(
+        "watch", help=text, description=f"{text.capitalize()}. Keys: h: a hint, q or Ctrl-C: end."
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments):
+    """Run the command until it is stopped; returns the exit status."""
+    from watchfiles import watch
+
+    folder = malaria.modules_in_use
+    # Loaded once: every grading is a fork that has it already. No operation may run here, because
+    # TensorFlow's threads do not survive a fork.
+    import_tensorflow()
+    seen = {name: definitions(folder / f"{name}.py") for name in malaria.LESSON_MODULES}
+    print(f"Watching {folder}. Save a module to have it graded; h: a hint, q: end.", flush=True)
+    grading, current = None, None
+    with keys_as_pressed():
+        # A save is often several writes: wait 50 ms for the last of them.
+        for changes in watch(
+            folder,
+            watch_filter=lambda _, path: Path(path).stem in seen and path.endswith(".py"),
+            debounce=50,
+            step=20,
+            rust_timeout=100,
+            yield_on_timeout=True,
+            raise_interrupt=False,
+            recursive=False,
+        ):
+            for name in sorted({Path(path).stem for _, path in changes}):
+                before, seen[name] = seen[name], definitions(folder / f"{name}.py")
+                numbers = touched(name, before, seen[name])
+                if numbers:
+                    stop(grading)
+                    grading, current = start(name, numbers), numbers[0]
+            key = pressed()
+            if key == "q":
+                break
+            if key == "h":
+                show_hint(current or EXERCISES[0].number)
+    stop(grading)
+    print("Ended.")
+    return 0
+
+
+def definitions(file):
+    """The text of each top-level definition of a module, by name; None if it cannot be read.
+
+    What stands outside the definitions is under the name "".
+    """
+    try:
+        source = file.read_text(encoding="utf-8")
+        tree = ast.parse(source)
+    except (OSError, SyntaxError, ValueError):  # half-written, or broken
+        return None
+    texts = {"": ""}
+    for node in tree.body:
+        name = node.name if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else ""
+        texts[name] = texts.get(name, "") + (ast.get_source_segment(source, node) or "")
+    return texts
+
+
+def touched(module, before, after):
+    """The exercises that a change concerns: those of the changed definitions, otherwise all.
+
+    Args:
+        module: A lesson module.
+        before, after: Its `definitions`.
+
+    Returns:
+        Numbers, in the order of the course; none if nothing has changed.
+    """
+    own = [exercise for exercise in EXERCISES if exercise.module == module]
+    if before is not None and before == after:
+        return []
+    if before is None or after is None:
+        return [exercise.number for exercise in own]
+    changed = {name for name in before | after if before.get(name) != after.get(name)}
+    of = [e.number for e in own if changed & set(helping.names_of(e.number))]
+    known = {name for e in own for name in helping.names_of(e.number)}
+    return of if of and changed <= known else [exercise.number for exercise in own]
+
+
+def start(module, numbers):
+    """Begin to grade some exercises of a module; returns the process's id, or a Popen."""
+    marks = " or ".join("exercise_" + number.replace(".", "_") for number in numbers)
+    if not CAN_FORK:  # slower, because TensorFlow is loaded anew
+        environment = os.environ | {"MALARIA_MODULES": str(malaria.modules_in_use)}
+        command = [sys.executable, "-m", "pytest", "-q", f"tests/test_{module}.py", "-m", marks]
+        return subprocess.Popen(command, cwd=malaria.PROJECT, env=environment)
+    sys.stdout.flush()
+    process = os.fork()
+    if process:
+        return process
+    status = 1
+    try:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        grade_and_tell(module, marks)
+        status = 0
+    finally:
+        sys.stdout.flush()
+        os._exit(status)
+
+
+def grade_and_tell(module, marks):
+    """Run pytest in this process and print the verdicts."""
+    import pytest
+
+    from malaria.given.grading.plugin import VERDICTS
+
+    class Keep:
+        """A pytest plugin that takes the verdicts out of the run."""
+
+        verdicts = ()
+
+        def pytest_sessionfinish(self, session):
+            self.verdicts = session.config.stash[VERDICTS]
+
+    keep, started = Keep(), time.monotonic()
+    arguments = [f"{malaria.PROJECT}/tests/test_{module}.py", "-m", marks]
+    arguments += [f"--config-file={malaria.PROJECT}/pyproject.toml"]
+    arguments += ["-p", "no:terminal", "-p", "no:cacheprovider"]
+    with tempfile.TemporaryFile("w+") as nowhere, contextlib.redirect_stdout(nowhere):
+        ended = pytest.main(arguments, plugins=[keep])
+    if not keep.verdicts or ended == pytest.ExitCode.INTERRUPTED:  # a newer save is on its way
+        return
+    print()
+    for verdict in keep.verdicts:
+        for line in verdict.lines():
+            print(textwrap.fill(line, WIDTH, subsequent_indent="    "))
+    if all(verdict.outcome == DONE for verdict in keep.verdicts):
+        last = keep.verdicts[-1].number
+        following = [exercise for exercise in EXERCISES if after(exercise.number, last)]
+        if following:
+            print(f"Next: exercise {following[0].number}, {following[0].name}.")
+    else:
+        print(score.next_step(list(keep.verdicts)))
+    print(f"({time.monotonic() - started:.1f} s)")
+
+
+def after(number, other):
+    """Whether an exercise comes after another in the course."""
+    return [int(part) for part in number.split(".")] > [int(part) for part in other.split(".")]
+
+
+def stop(grading):
+    """End a grading that is still at work, with all that it has started."""
+    if grading is None:
+        return
+    if not isinstance(grading, int):
+        grading.terminate()
+        grading.wait()
+        return
+    deadline, kind = time.monotonic() + PATIENCE, signal.SIGINT
+    with contextlib.suppress(ChildProcessError, ProcessLookupError):
+        while os.waitpid(grading, os.WNOHANG) == (0, 0):
+            if kind is not None:
+                os.kill(grading, kind)  # SIGINT: pytest ends the exercises' processes
+                kind = None
+            if time.monotonic() > deadline:
+                os.kill(grading, signal.SIGKILL)
+            time.sleep(0.01)
+
+
+def show_hint(number):
+    """Print the hints for an exercise so far, and one more."""
+    print(f"\nExercise {number}:")
+    for k, text in enumerate(helping.next_hints(number), start=1):
+        print(textwrap.fill(f"{k}. {text}", WIDTH, subsequent_indent="   "))
+    sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def keys_as_pressed():
+    """Let single keys be read without Enter, where there is a terminal that can."""
+    try:
+        import termios
+        import tty
+
+        kept = termios.tcgetattr(sys.stdin)
+        tty.setcbreak(sys.stdin)
+    except (ImportError, OSError, ValueError, AttributeError):
+        yield
+        return
+    except Exception as error:  # termios.error is no subclass of OSError
+        if type(error).__name__ != "error":
+            raise
+        yield
+        return
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, kept)
+
+
+def pressed():
+    """The key that was pressed since the last look, or ""."""
+    if not sys.stdin.isatty() or os.name == "nt":
+        return ""
+    return sys.stdin.read(1) if select.select([sys.stdin], [], [], 0)[0] else ""
