@@ -1,5 +1,6 @@
 # make demo      from nothing to a trained classifier with a report
 # make test      all of the project's tests, on the reference
+# make test-all  with those that take long
 # make lessons   JupyterLab at lesson 1
 # The README has each of them as plain lines, for those without make.
 
@@ -8,7 +9,7 @@ BIN := .venv/bin
 # Kept free of the user's own settings: nothing outside .venv is imported.
 export PYTHONNOUSERSITE := 1
 
-.PHONY: demo test lessons notebooks picture stubs
+.PHONY: demo test lessons notebooks picture stubs test-all
 
 demo: .venv/installed
 	$(BIN)/malaria train --modules solutions --out runs/demo --resume
@@ -16,8 +17,11 @@ demo: .venv/installed
 test: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/python -m pytest --modules solutions tests
+	$(BIN)/python -m pytest --modules solutions -m "not slow" tests
 	$(BIN)/python -m pytest --modules solutions --nbval lessons
+
+test-all: test
+	$(BIN)/python -m pytest --modules solutions -m slow tests
 
 lessons: .venv/installed
 	$(BIN)/jupyter lab lessons/1_train_test_split.ipynb

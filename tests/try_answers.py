@@ -2,6 +2,7 @@
 
     python -m tests.try_answers                    all of them
     python -m tests.try_answers cnn_model 3.2      a module, an exercise
+    python -m tests.try_answers --whole            every test, also after the first that rejects
     python -m tests.try_answers --json FILE        for machines
 
 A wrong answer must be rejected, a right one accepted; what the learner would read is printed.
@@ -32,8 +33,8 @@ LIMIT = 60  # seconds for the tests of one answer
 class Trial:
     """A pytest plugin that tries answers on the collected tests instead of running them."""
 
-    def __init__(self, numbers):
-        self.numbers, self.results = numbers, []
+    def __init__(self, numbers, whole):
+        self.numbers, self.whole, self.results = numbers, whole, []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
@@ -52,8 +53,9 @@ class Trial:
             entry = next(waiting, None)
             if entry is None:
                 return None
-            answer = entry[2]
-            job = Job(partial(records_of, config, answer, items_of[answer.number]), LIMIT)
+            answer, stop_early = entry[2], entry[0] == "wrong" and not self.whole
+            items = items_of[answer.number]
+            job = Job(partial(records_of, config, answer, items, stop_early), LIMIT)
             return Child(entry, partial(_in_child, config, job), LIMIT)
 
         for child in run_children(next_child, os.cpu_count()):
@@ -74,12 +76,15 @@ class Trial:
         return True
 
 
-def records_of(config, answer, items):
-    """Run the tests on an answer within the reference; a job's function."""
+def records_of(config, answer, items, stop_early):
+    """Run the tests on an answer within the reference, if asked up to the first that fails."""
     import_modules(answer.number, MODULES)
     module = importlib.import_module(f"malaria.{BY_NUMBER[answer.number].module}")
     setattr(module, answer.replacement.__name__, answer.replacement)
-    yield from _run(config, items)
+    for record in _run(config, items):
+        yield record
+        if stop_early and record["outcome"] != DONE:
+            return
 
 
 def rejected(result):
@@ -97,19 +102,23 @@ def name_mistakes(results):
             result["diagnosis"] = diagnosis.find(result["signature"], candidates)
 
 
-def try_answers(numbers):
-    """Try the answers to some exercises; a list of dicts, in the order of the course."""
+def try_answers(numbers, whole=False):
+    """Try the answers to some exercises; a list of dicts, in the order of the course.
+
+    With `whole`, all tests are run on each, and each mistake is held against the others.
+    """
     modules = list(dict.fromkeys(BY_NUMBER[number].module for number in numbers))
     for module in modules:
         importlib.import_module(f"tests.answers.{module}")
-    trial = Trial(numbers)
+    trial = Trial(numbers, whole)
     files = [f"{malaria.PROJECT}/tests/test_{module}.py" for module in modules]
     # --collect-only keeps the grading desk from grading the reference first.
     pytest.main(
         [*files, "--modules=solutions", "--collect-only", "-p", "no:terminal"], plugins=[trial]
     )
     trial.results.sort(key=lambda r: (r["number"], r["kind"] == "right", r["place"]))
-    name_mistakes(trial.results)
+    if whole:
+        name_mistakes(trial.results)
     return trial.results
 
 
@@ -117,6 +126,7 @@ def main():
     """Read the command line; exit with 1 if an answer was judged wrongly."""
     parser = argparse.ArgumentParser(prog="python -m tests.try_answers", description=__doc__)
     parser.add_argument("which", nargs="*", help="modules and numbers of exercises")
+    parser.add_argument("--whole", action="store_true")
     parser.add_argument("--json", metavar="FILE")
     arguments = parser.parse_args()
     chosen = [
@@ -124,7 +134,7 @@ def main():
         for exercise in EXERCISES
         if not arguments.which or {exercise.number, exercise.module} & set(arguments.which)
     ]
-    results = try_answers(chosen)
+    results = try_answers(chosen, arguments.whole)
     misjudged = 0
     for result in results:
         ok = rejected(result) == (result["kind"] == "wrong")

@@ -80,6 +80,7 @@ def pytest_configure(config):
             raise pytest.UsageError(str(error)) from None
         os.environ["MALARIA_MODULES"] = path
     config.addinivalue_line("markers", "exercise(number): the exercise that a test grades")
+    config.addinivalue_line("markers", "slow: a test that `make test` leaves to `make test-all`")
     for exercise in EXERCISES:
         config.addinivalue_line("markers", f"{exercise.marker}: {exercise.name}")
     config.stash[VERDICTS] = []
