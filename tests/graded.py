@@ -11,10 +11,12 @@ class Graded:
     """Stands for a lesson module until it is used."""
 
     def __init__(self, name):
-        self._name = f"malaria.{name}"
+        self.name = f"malaria.{name}"
 
     def __getattr__(self, name):
-        return getattr(importlib.import_module(self._name), name)
+        if name.startswith("_"):  # pytest looks every object over while it collects the tests
+            raise AttributeError(name)
+        return getattr(importlib.import_module(self.name), name)
 
 
 train_test_split = Graded("train_test_split")

@@ -20,7 +20,7 @@ from malaria.given.grading.isolation import CAN_FORK, Child, run_children
 from malaria.given.grading.standing_in import MODULES, NAMES, OWN, import_modules, reference_set
 from malaria.given.grading.verdict import CRASHED, DONE, NOT_STARTED, TIMED_OUT, WRONG, Verdict
 
-LIMIT = 30.0  # seconds for the tests of one exercise; the slowest of the reference takes about 5
+LIMIT = 60.0  # seconds for the tests of one exercise; the slowest of the reference takes about 10
 
 
 class Job(NamedTuple):
@@ -77,7 +77,7 @@ def grade_exercise(config, number, items, limit=LIMIT):
         verdict, records = first
     if verdict.outcome in (WRONG, CRASHED):
         signature = [(r["test"], r["outcome"], r["sentence"]) for r in records]
-        ended = yield Job(partial(diagnose, config, number, items, signature), limit)
+        ended = yield Job(partial(diagnose, config, number, items, signature), max(limit, LIMIT))
         verdict.diagnosis = ended.records[0] if ended.records else ""
         seconds += ended.seconds
     verdict.printed = "\n".join(r["printed"] for r in records if r["outcome"] != DONE)

@@ -44,8 +44,8 @@ def pytest_addoption(parser, pluginmanager):
         "--time-limit",
         metavar="SECONDS",
         type=float,
-        default=30.0,
-        help="for the tests of one exercise; default: 30",
+        default=60.0,
+        help="for the tests of one exercise; default: 60",
     )
     group.addoption(
         "--in-process",

@@ -5,7 +5,8 @@ import os
 import textwrap
 from pathlib import Path
 
-from malaria import LESSON_MODULES, OWN_MODULES, PROJECT, modules_in_use
+import malaria
+from malaria import LESSON_MODULES, OWN_MODULES, PROJECT
 from malaria.given.exercises import BY_NUMBER
 from malaria.given.grading.verdict import DONE, NOT_STARTED, OUTCOMES
 
@@ -67,7 +68,7 @@ def next_step(verdicts):
     if not left:
         return "All that was graded is done and right."
     exercise = left[0]
-    folder = "src/malaria" if modules_in_use == OWN_MODULES else modules_in_use.name
+    folder = "src/malaria" if malaria.modules_in_use == OWN_MODULES else malaria.modules_in_use.name
     return (
         f"Next: exercise {exercise.number}, {exercise.name} in {folder}/{exercise.module}.py"
         f" (about {exercise.minutes} minutes)."
@@ -77,9 +78,10 @@ def next_step(verdicts):
 def write_json(path, verdicts):
     """Write the verdicts for machines, whole or not at all."""
     earned, possible = points(verdicts)
-    inside = modules_in_use.is_relative_to(PROJECT)
+    folder = malaria.modules_in_use
+    inside = folder.is_relative_to(PROJECT)
     content = {
-        "modules": str(modules_in_use.relative_to(PROJECT) if inside else modules_in_use),
+        "modules": str(folder.relative_to(PROJECT) if inside else folder),
         "points": earned,
         "possible": possible,
         "exercises": [verdict.as_dict() for verdict in verdicts],

@@ -1,0 +1,209 @@
+"""The grading desk, end to end: what a learner sees, and what one exercise cannot do to another."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from malaria import LESSON_MODULES, OWN_MODULES, PROJECT
+from malaria.given import help as helping
+from malaria.given.command_line.watch import definitions, touched
+from malaria.given.exercises import BY_NUMBER, EXERCISES
+from malaria.given.grading.verdict import OUTCOMES, Verdict, judge
+from malaria.given.stubs import make_stub
+
+LIMIT = 10  # seconds for an exercise that never ends
+
+
+def submission(folder, **changes):
+    """A folder with the reference's modules, in some of which a definition is replaced."""
+    folder.mkdir(parents=True)
+    for name in LESSON_MODULES:
+        source = (PROJECT / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+        if name in changes:
+            source = f"{source}\n\n{changes[name]}\n"
+        (folder / f"{name}.py").write_text(source, encoding="utf-8")
+    return folder
+
+
+def graded(folder, *arguments):
+    """`(exit status, what pytest said, outcome by exercise)` of a grading in its own process."""
+    with tempfile.TemporaryDirectory() as place:
+        return graded_into(Path(place) / "verdicts.json", folder, arguments)
+
+
+def graded_into(file, folder, arguments):
+    """Grade, and read the verdicts from a file."""
+    command = [sys.executable, "-m", "pytest", "--modules", str(folder), "--json", str(file)]
+    finished = subprocess.run(
+        [*command, f"--time-limit={LIMIT}", "-p", "no:cacheprovider", *arguments],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=300,
+    )
+    content = json.loads(file.read_text(encoding="utf-8"))
+    outcomes = {one["number"]: one["outcome"] for one in content["exercises"]}
+    return finished.returncode, finished.stdout, outcomes
+
+
+def test_a_fresh_clone_is_not_started():
+    """38 times, with the next exercise named, and no more than a screen of it."""
+    status, said, outcomes = graded(OWN_MODULES)
+    assert status == 1
+    assert outcomes == {exercise.number: "not started" for exercise in EXERCISES}
+    assert "Next: exercise 1.1, patient_of in src/malaria/train_test_split.py" in said
+    assert "what to look at" not in said
+    assert "Traceback" not in said
+    assert max(map(len, said.splitlines())) <= 100
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a process for each exercise")
+def test_no_exercise_spoils_another(tmp_path):
+    """Endless loops and prints, exit(), a dead process, other folders, seeds and eager mode."""
+    folder = submission(
+        tmp_path / "Abgabe von Zoë",
+        train_test_split="""
+import os as _os
+def patient_of(path):
+    while True:
+        pass
+def shuffle_together(*arrays, seed):
+    exit()
+def split_by_patient(*arguments, **options):
+    while True:
+        print("and so on")
+def leaked_patients(*arguments):
+    _os._exit(0)
+""",
+        cnn_model="def broken(:",
+        tf_function="""
+import os as _os
+_os.chdir("/")
+np = __import__("numpy")
+np.random.seed(0)
+np.seterr(all="raise")
+tf.config.run_functions_eagerly(True)
+""",
+    )
+    files = [f"tests/test_{name}.py" for name in LESSON_MODULES[:5]]  # the sixth takes long
+    status, said, outcomes = graded(folder, *files)
+    assert status == 1
+    expected = {e.number: "done" for e in EXERCISES if e.module != "model_training"}
+    expected |= {"1.1": "timed out", "1.2": "crashed", "1.3": "timed out", "1.4": "crashed"}
+    expected |= {f"3.{k}": "crashed" for k in range(1, 8)}
+    assert outcomes == expected
+    assert "still at work in train_test_split.py, line" in said
+    assert "exit() was called in train_test_split.py, line" in said
+    assert "SyntaxError in cnn_model.py, line" in said
+
+
+def test_a_right_exercise_beside_unwritten_ones_is_right(tmp_path):
+    """The reference stands in for what is missing, and the words say so."""
+    folder = tmp_path / "one"
+    folder.mkdir()
+    for name in LESSON_MODULES:
+        source = (PROJECT / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+        (folder / f"{name}.py").write_text(make_stub(source), encoding="utf-8")
+    reference = (PROJECT / "solutions" / "gradient_tape.py").read_text(encoding="utf-8")
+    module = folder / "gradient_tape.py"
+    stub = module.read_text(encoding="utf-8")
+    module.write_text(helping.with_stub(stub, reference, ["train_step"]), encoding="utf-8")
+    arguments = ["tests/test_gradient_tape.py", "-m", "exercise_5_7"]
+    status, _, outcomes = graded(folder, *arguments)
+    assert (status, outcomes) == (0, {"5.7": "done"})
+
+
+def test_a_known_mistake_is_named(tmp_path):
+    """By what it returned: here in other words than those of the known answer."""
+    loss = """
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    probabilities = tf.nn.softmax(tf.convert_to_tensor(logits))
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, probabilities))
+"""
+    folder = submission(tmp_path / "twice", cnn_model=loss)
+    status, said, outcomes = graded(folder, "tests/test_cnn_model.py", "-m", "exercise_3_6")
+    assert (status, outcomes) == (1, {"3.6": "wrong"})
+    assert "A softmax was applied before a loss that applies it again." in " ".join(said.split())
+
+
+def test_the_manifest_lists_what_the_solutions_mark():
+    """Each exercise once, in the module where its marker is, under a name that exists."""
+    assert len(EXERCISES) == len(BY_NUMBER) == 38
+    for exercise in EXERCISES:
+        assert exercise.name in helping.names_of(exercise.number)
+        assert len(exercise.hints) == 3
+        assert all(hint.strip() for hint in exercise.hints)
+        assert exercise.minutes > 0 < exercise.points
+
+
+def test_a_verdict_is_the_worst_of_its_tests():
+    """And tells at most three things, the others counted."""
+    verdict = Verdict("3.2")
+    assert verdict.lines() == ["Exercise 3.2, conv2d: done and right."]
+    for k in range(5):
+        verdict.add(f"test {k}", "wrong", f"sentence {k}")
+    verdict.add("test 5", "crashed", "sentence 5")
+    verdict.add("test 6", "done", "")
+    assert verdict.outcome == "crashed"
+    assert verdict.lines()[1:] == [
+        "- sentence 0",
+        "- sentence 1",
+        "- sentence 2",
+        "- and 3 more, which may have the same cause",
+    ]
+    assert OUTCOMES[0] == "done"
+
+
+def test_what_a_stub_of_another_exercise_raises_is_no_verdict_on_this_one():
+    """Its number tells whose it is."""
+    stub = NotImplementedError("Exercise 5.4: do it")
+    assert judge(stub, "5.4") == ("not started", "do it")
+    assert judge(stub, "5.7")[0] == "crashed"
+
+
+def test_reset_keeps_the_rest_and_a_copy(tmp_path, monkeypatch):
+    """Only the exercise's own definitions are put back."""
+    monkeypatch.setattr(helping, "OWN_MODULES", submission(tmp_path / "own"))
+    monkeypatch.setattr(helping, "MEMORY", tmp_path / "memory")
+    module = tmp_path / "own" / "cnn_model.py"
+    before = module.read_text(encoding="utf-8")
+    kept = helping.reset("3.3")
+    after = module.read_text(encoding="utf-8")
+    assert kept.read_text(encoding="utf-8") == before
+    assert "Exercise 3.3:" in after
+    assert 'raise NotImplementedError("Exercise 3.3' in after
+    assert 'raise NotImplementedError("Exercise 3.2' not in after
+    module.write_text(after + "\ndef broken(:\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="--whole-module"):
+        helping.reset("3.3")
+    helping.reset("3.3", whole_module=True)
+    assert module.read_text(encoding="utf-8") == make_stub(helping.reference_source("3.3"))
+
+
+def test_hints_come_one_by_one(tmp_path, monkeypatch):
+    """And are remembered; a number that does not exist is refused."""
+    monkeypatch.setattr(helping, "MEMORY", tmp_path / "memory")
+    assert [len(helping.next_hints("2.4")) for _ in range(5)] == [1, 2, 3, 3, 3]
+    with pytest.raises(ValueError, match=r"no exercise '7\.1'"):
+        helping.next_hints("7.1")
+
+
+def test_watch_grades_what_a_save_touches(tmp_path):
+    """A definition: its exercise; a helper, or a module that was broken: all of the module's."""
+    file = tmp_path / "train_test_split.py"
+    source = (PROJECT / "solutions" / "train_test_split.py").read_text(encoding="utf-8")
+    file.write_text(source, encoding="utf-8")
+    before = definitions(file)
+    assert touched("train_test_split", before, definitions(file)) == []
+    file.write_text(source.replace("np.intersect1d", "np.union1d"), encoding="utf-8")
+    assert touched("train_test_split", before, definitions(file)) == ["1.4"]
+    file.write_text(source + "\ndef helper():\n    pass\n", encoding="utf-8")
+    assert len(touched("train_test_split", before, definitions(file))) == 5
+    file.write_text("def broken(:", encoding="utf-8")
+    assert len(touched("train_test_split", before, definitions(file))) == 5
