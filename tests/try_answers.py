@@ -25,6 +25,7 @@ from malaria.given.grading.isolation import Child, run_children
 from malaria.given.grading.plugin import by_exercise
 from malaria.given.grading.standing_in import MODULES, import_modules
 from malaria.given.grading.verdict import DONE
+from malaria.given.quiet_start import import_tensorflow
 from tests import answers
 
 LIMIT = 60  # seconds for the tests of one answer
@@ -87,9 +88,11 @@ def records_of(config, answer, items, stop_early):
             return
 
 
-def rejected(result):
-    """Whether a test failed, or the process was killed or died."""
-    return result["end"] != "finished" or any(o != DONE for _, o, _ in result["signature"])
+def verdict_on(result):
+    """ "wrong" if a test failed or never ended, "right" if all passed, otherwise how it ended."""
+    if result["end"] == "timed out" or any(o != DONE for _, o, _ in result["signature"]):
+        return "wrong"
+    return "right" if result["end"] == "finished" else result["end"]
 
 
 def name_mistakes(results):
@@ -107,6 +110,7 @@ def try_answers(numbers, whole=False):
 
     With `whole`, all tests are run on each, and each mistake is held against the others.
     """
+    import_tensorflow()
     modules = list(dict.fromkeys(BY_NUMBER[number].module for number in numbers))
     for module in modules:
         importlib.import_module(f"tests.answers.{module}")
@@ -137,7 +141,7 @@ def main():
     results = try_answers(chosen, arguments.whole)
     misjudged = 0
     for result in results:
-        ok = rejected(result) == (result["kind"] == "wrong")
+        ok = verdict_on(result) == result["kind"]
         misjudged += not ok
         mark = "ok       " if ok else "MISJUDGED"
         print(f"{mark} {result['kind']} {result['number']} {result['name']}: {result['sentence']}")

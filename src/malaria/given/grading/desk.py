@@ -1,5 +1,6 @@
 """Grades exercises: each by its tests, if need be with help; names the mistake if it is known."""
 
+import itertools
 import os
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from malaria.given.grading.isolation import CAN_FORK, Child, run_children
 from malaria.given.grading.standing_in import MODULES, NAMES, OWN, import_modules, reference_set
 from malaria.given.grading.verdict import CRASHED, DONE, NOT_STARTED, TIMED_OUT, WRONG, Verdict
 
-LIMIT = 60.0  # seconds for the tests of one exercise; the slowest of the reference takes about 10
+LIMIT = 60.0  # seconds for the tests of one exercise; the slowest of the reference takes about 6
 
 
 class Job(NamedTuple):
@@ -76,8 +77,7 @@ def grade_exercise(config, number, items, limit=LIMIT):
     if verdict.outcome == TIMED_OUT:
         verdict, records = first
     if verdict.outcome in (WRONG, CRASHED):
-        signature = [(r["test"], r["outcome"], r["sentence"]) for r in records]
-        ended = yield Job(partial(diagnose, config, number, items, signature), max(limit, LIMIT))
+        ended = yield Job(partial(diagnose, config, number, items, records), max(limit, LIMIT))
         verdict.diagnosis = ended.records[0] if ended.records else ""
         seconds += ended.seconds
     verdict.printed = "\n".join(r["printed"] for r in records if r["outcome"] != DONE)
@@ -131,39 +131,60 @@ def run_tests(config, number, items, how):
 
 
 def _run(config, items):
-    for k, item in enumerate(items):
-        following = items[k + 1] if k + 1 < len(items) else None
-        start = time.monotonic()
-        with state_kept():
-            reports = runtestprotocol(item, log=False, nextitem=following)
-        found = [report.verdict for report in reports if hasattr(report, "verdict")]
-        outcome, sentence = found[0] if found else (DONE, "")
-        yield {
-            "test": item.nodeid.rpartition("::")[2],
-            "outcome": outcome,
-            "sentence": sentence,
-            "printed": reports[-1].capstdout[-2000:],
-            "seconds": round(time.monotonic() - start, 3),
-        }
+    # Pytest's own account of a failure, which nobody reads here, takes longer than most tests.
+    style, config.option.tbstyle = config.getoption("tbstyle", "auto"), "no"
+    try:
+        for item, following in itertools.zip_longest(items, items[1:]):
+            start = time.monotonic()
+            with state_kept():
+                reports = runtestprotocol(item, log=False, nextitem=following)
+            found = [report.verdict for report in reports if hasattr(report, "verdict")]
+            outcome, sentence = found[0] if found else (DONE, "")
+            yield {
+                "test": item.nodeid.rpartition("::")[2],
+                "outcome": outcome,
+                "sentence": sentence,
+                "printed": reports[-1].capstdout[-2000:],
+                "seconds": round(time.monotonic() - start, 3),
+            }
+    finally:  # closed before the last test: what the tests share belongs to this answer alone
+        items[0].session._setupstate.teardown_exact(None)
+        config.option.tbstyle = style
 
 
-def diagnose(config, number, items, signature):
+def diagnose(config, number, items, records):
     """Compare an answer with the known mistakes; a job's function.
+
+    Args:
+        config: pytest's.
+        number: The exercise.
+        items: Its tests.
+        records: What became of them.
 
     Yields:
         The sentence of the one that behaves the same, or "".
     """
     exercise = BY_NUMBER[number]
+    # What failed comes first, and of that what is quick: there a known mistake that is another one
+    # shows soonest.
+    pairs = list(zip(records, items, strict=True))
+    pairs.sort(key=lambda pair: (pair[0]["outcome"] == DONE, pair[0]["seconds"]))
+    items = [item for _, item in pairs]
+
+    def signature(records):
+        return ((r["test"], r["outcome"], r["sentence"]) for r in records)
 
     def candidates():
         for answer in diagnosis.known_mistakes(number):
             with reference_set(number) as module:
                 setattr(module, exercise.name, answer.replacement)
-                records = list(_run(config, items))
-            yield answer.sentence, [(r["test"], r["outcome"], r["sentence"]) for r in records]
+                records = _run(config, items)
+                yield answer.sentence, signature(records)
+                records.close()
 
     try:
-        yield diagnosis.find(signature, candidates())
+        own = list(signature(record for record, _ in pairs))
+        yield diagnosis.find(own, candidates())
     except (Exception, SystemExit):  # a module that cannot be imported
         yield ""
 
@@ -187,7 +208,10 @@ def grade_all(config, items_of, limit=LIMIT, isolate=CAN_FORK):
         return
     # Made before the first fork, so that all processes share one folder for temporary files.
     config._tmp_path_factory.getbasetemp()
-    waiting = deque((number, next(step)) for number, step in steps.items())
+    # Lesson by lesson, so that verdicts come soon; in a lesson the longest first, so that none of
+    # the processors waits for the last.
+    longest_first = sorted(steps, key=lambda n: (n.partition(".")[0], -BY_NUMBER[n].minutes))
+    waiting = deque((number, next(steps[number])) for number in longest_first)
 
     def next_child():
         if not waiting:

@@ -5,6 +5,7 @@ each. The sentences hold what came back, so that two answers with one signature 
 """
 
 import importlib
+import itertools
 import re
 
 from malaria.given.exercises import BY_NUMBER
@@ -18,17 +19,23 @@ def known_mistakes(number):
 
 
 def alike(first, second):
-    """How two signatures resemble each other: 2 to the word, 1 but for the numbers, 0 not."""
-    if first == second:
-        return 2
-    return int(_without_numbers(first) == _without_numbers(second))
+    """How two signatures resemble each other: 2 to the word, 1 but for the numbers, 0 not.
+
+    They are read side by side up to the first difference in words, so that either may still be in
+    the making: a test that tells two mistakes apart is the last to be run.
+    """
+    degree = 2
+    for mine, other in itertools.zip_longest(first, second, fillvalue=("", "", "")):
+        if mine != other:
+            degree = 1
+            if _without_numbers(mine) != _without_numbers(other):
+                return 0
+    return degree
 
 
-def _without_numbers(signature):
-    return [
-        (test, outcome, re.sub(r"[-+]?[\d.]+(e[-+]?\d+)?|nan|inf", "#", sentence))
-        for test, outcome, sentence in signature
-    ]
+def _without_numbers(entry):
+    test, outcome, sentence = entry
+    return test, outcome, re.sub(r"[-+]?[\d.]+(e[-+]?\d+)?|nan|inf", "#", sentence)
 
 
 def find(signature, candidates):
