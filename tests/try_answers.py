@@ -13,14 +13,13 @@ import importlib
 import json
 import os
 import sys
-from functools import partial
 
 import pytest
 
 import malaria
 from malaria.given.exercises import BY_NUMBER, EXERCISES
 from malaria.given.grading import diagnosis
-from malaria.given.grading.desk import Job, _in_child, _run
+from malaria.given.grading.desk import _run, in_child
 from malaria.given.grading.isolation import Child, run_children
 from malaria.given.grading.plugin import by_exercise
 from malaria.given.grading.standing_in import MODULES, import_modules
@@ -56,12 +55,12 @@ class Trial:
                 return None
             answer, stop_early = entry[2], entry[0] == "wrong" and not self.whole
             items = items_of[answer.number]
-            job = Job(partial(records_of, config, answer, items, stop_early), LIMIT)
-            return Child(entry, partial(_in_child, config, job), LIMIT)
+            records = records_of(config, answer, items, stop_early)
+            return Child(entry, lambda: in_child(config, records), LIMIT)
 
         for child in run_children(next_child, os.cpu_count()):
             kind, k, answer = child.key
-            records = [record for record in child.received if "test" in record]
+            records = [record for record in child.ended.records if "test" in record]
             self.results.append(
                 {
                     "kind": kind,
@@ -69,8 +68,8 @@ class Trial:
                     "number": answer.number,
                     "name": answer.replacement.__name__,
                     "sentence": answer.sentence,
-                    "end": child.end,
-                    "seconds": round(child.seconds, 2),
+                    "end": child.ended.end,
+                    "seconds": round(child.ended.seconds, 2),
                     "signature": [[r["test"], r["outcome"], r["sentence"]] for r in records],
                 }
             )

@@ -10,7 +10,6 @@ import pytest
 
 from malaria import LESSON_MODULES, OWN_MODULES, PROJECT
 from malaria.given import help as helping
-from malaria.given.command_line.watch import definitions, touched
 from malaria.given.exercises import BY_NUMBER, EXERCISES
 from malaria.given.grading.verdict import OUTCOMES, Verdict, judge
 from malaria.given.stubs import make_stub
@@ -103,6 +102,28 @@ tf.config.run_functions_eagerly(True)
     assert "SyntaxError in cnn_model.py, line" in said
 
 
+def test_without_fork_it_is_the_same(tmp_path):
+    """Where there is no fork, one other process grades, and is replaced when it was killed."""
+    folder = submission(
+        tmp_path / "own",
+        train_test_split="""
+import os as _os
+def patient_of(path):
+    while True:
+        print("and so on")
+def shuffle_together(*arrays, seed):
+    exit()
+def leaked_patients(*arguments):
+    _os._exit(0)
+""",
+    )
+    arguments = ["tests/test_train_test_split.py", "--no-fork", "--time-limit=8"]
+    _, said, outcomes = graded(folder, *arguments)
+    expected = {f"1.{k}": "done" for k in (3, 5)}
+    assert outcomes == expected | {"1.1": "timed out", "1.2": "crashed", "1.4": "crashed"}
+    assert "still at work in train_test_split.py, line" in said
+
+
 def test_a_right_exercise_beside_unwritten_ones_is_right(tmp_path):
     """The reference stands in for what is missing, and the words say so."""
     folder = tmp_path / "one"
@@ -192,18 +213,3 @@ def test_hints_come_one_by_one(tmp_path, monkeypatch):
     assert [len(helping.next_hints("2.4")) for _ in range(5)] == [1, 2, 3, 3, 3]
     with pytest.raises(ValueError, match=r"no exercise '7\.1'"):
         helping.next_hints("7.1")
-
-
-def test_watch_grades_what_a_save_touches(tmp_path):
-    """A definition: its exercise; a helper, or a module that was broken: all of the module's."""
-    file = tmp_path / "train_test_split.py"
-    source = (PROJECT / "solutions" / "train_test_split.py").read_text(encoding="utf-8")
-    file.write_text(source, encoding="utf-8")
-    before = definitions(file)
-    assert touched("train_test_split", before, definitions(file)) == []
-    file.write_text(source.replace("np.intersect1d", "np.union1d"), encoding="utf-8")
-    assert touched("train_test_split", before, definitions(file)) == ["1.4"]
-    file.write_text(source + "\ndef helper():\n    pass\n", encoding="utf-8")
-    assert len(touched("train_test_split", before, definitions(file))) == 5
-    file.write_text("def broken(:", encoding="utf-8")
-    assert len(touched("train_test_split", before, definitions(file))) == 5

@@ -7,16 +7,19 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import textwrap
 import time
+from functools import partial
 from pathlib import Path
+
+import pytest
 
 import malaria
 from malaria.given import help as helping
-from malaria.given.exercises import EXERCISES
+from malaria.given.exercises import BY_NUMBER, EXERCISES
 from malaria.given.grading import score
 from malaria.given.grading.isolation import CAN_FORK
+from malaria.given.grading.plugin import by_exercise
 from malaria.given.grading.verdict import DONE
 from malaria.given.quiet_start import import_tensorflow
 
@@ -35,15 +38,41 @@ def add_parser(commands):
 
 def run(arguments):
     """Run the command until it is stopped; returns the exit status."""
+    if CAN_FORK:
+        # Loaded and collected once: every grading is a fork that has it already. No operation may
+        # run here, because TensorFlow's threads do not survive a fork.
+        import_tensorflow()
+        options = [f"--config-file={malaria.PROJECT}/pyproject.toml", "--collect-only"]
+        options += ["-p", "no:terminal", "-p", "no:cacheprovider"]
+        tests = [f"{malaria.PROJECT}/tests/test_{name}.py" for name in malaria.LESSON_MODULES]
+        ended = pytest.main([*tests, *options], plugins=[Warm()])
+        if ended != pytest.ExitCode.OK:
+            raise SystemExit("The tests could not be read; does `pytest` say why?")
+    else:
+        watch_saves(start_pytest)
+    print("Ended.")
+    return 0
+
+
+class Warm:
+    """A pytest plugin that grades what is saved, in place of running the tests once."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session):
+        """Watch until told to end."""
+        capture = session.config.pluginmanager.getplugin("capturemanager")
+        capture.suspend_global_capture(in_=True)
+        watch_saves(partial(start_fork, session.config, by_exercise(session.items)))
+        return True
+
+
+def watch_saves(start):
+    """Grade each save until told to end; `start(module, numbers)` begins a grading."""
     from watchfiles import watch
 
     folder = malaria.modules_in_use
-    # Loaded once: every grading is a fork that has it already. No operation may run here, because
-    # TensorFlow's threads do not survive a fork.
-    import_tensorflow()
     seen = {name: definitions(folder / f"{name}.py") for name in malaria.LESSON_MODULES}
-    print(f"Watching {folder}. Save a module to have it graded; h: a hint, q: end.", flush=True)
-    grading, current = None, None
+    grading, current, announced = None, None, False
     with keys_as_pressed():
         # A save is often several writes: wait 50 ms for the last of them.
         for changes in watch(
@@ -56,6 +85,10 @@ def run(arguments):
             raise_interrupt=False,
             recursive=False,
         ):
+            if not announced:  # the first turn comes when the folder is watched in fact
+                print(f"Watching {folder}. Save a module to have it graded; h: a hint, q: end.")
+                sys.stdout.flush()
+                announced = True
             for name in sorted({Path(path).stem for _, path in changes}):
                 before, seen[name] = seen[name], definitions(folder / f"{name}.py")
                 numbers = touched(name, before, seen[name])
@@ -68,8 +101,6 @@ def run(arguments):
             if key == "h":
                 show_hint(current or EXERCISES[0].number)
     stop(grading)
-    print("Ended.")
-    return 0
 
 
 def definitions(file):
@@ -110,61 +141,47 @@ def touched(module, before, after):
     return of if of and changed <= known else [exercise.number for exercise in own]
 
 
-def start(module, numbers):
-    """Begin to grade some exercises of a module; returns the process's id, or a Popen."""
-    marks = " or ".join("exercise_" + number.replace(".", "_") for number in numbers)
-    if not CAN_FORK:  # slower, because TensorFlow is loaded anew
-        environment = os.environ | {"MALARIA_MODULES": str(malaria.modules_in_use)}
-        command = [sys.executable, "-m", "pytest", "-q", f"tests/test_{module}.py", "-m", marks]
-        return subprocess.Popen(command, cwd=malaria.PROJECT, env=environment)
+def start_pytest(module, numbers):
+    """Begin to grade some exercises of a module, with TensorFlow loaded anew; returns a Popen."""
+    marks = " or ".join(BY_NUMBER[number].marker for number in numbers)
+    command = [sys.executable, "-m", "pytest", "-q", f"tests/test_{module}.py", "-m", marks]
+    environment = os.environ | {"MALARIA_MODULES": str(malaria.modules_in_use)}
+    return subprocess.Popen(command, cwd=malaria.PROJECT, env=environment)
+
+
+def start_fork(config, items_of, module, numbers):
+    """Begin to grade some exercises of a module in a fork; returns its process's id."""
     sys.stdout.flush()
     process = os.fork()
     if process:
         return process
-    status = 1
     try:
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        grade_and_tell(module, marks)
-        status = 0
+        grade_and_tell(config, {number: items_of[number] for number in numbers})
+    except KeyboardInterrupt:  # a newer save is on its way
+        pass
     finally:
         sys.stdout.flush()
-        os._exit(status)
+        os._exit(0)
 
 
-def grade_and_tell(module, marks):
-    """Run pytest in this process and print the verdicts."""
-    import pytest
+def grade_and_tell(config, items_of):
+    """Grade exercises and print the verdicts as they come."""
+    from malaria.given.grading.desk import grade_all
 
-    from malaria.given.grading.plugin import VERDICTS
-
-    class Keep:
-        """A pytest plugin that takes the verdicts out of the run."""
-
-        verdicts = ()
-
-        def pytest_sessionfinish(self, session):
-            self.verdicts = session.config.stash[VERDICTS]
-
-    keep, started = Keep(), time.monotonic()
-    arguments = [f"{malaria.PROJECT}/tests/test_{module}.py", "-m", marks]
-    arguments += [f"--config-file={malaria.PROJECT}/pyproject.toml"]
-    arguments += ["-p", "no:terminal", "-p", "no:cacheprovider"]
-    with tempfile.TemporaryFile("w+") as nowhere, contextlib.redirect_stdout(nowhere):
-        ended = pytest.main(arguments, plugins=[keep])
-    if not keep.verdicts or ended == pytest.ExitCode.INTERRUPTED:  # a newer save is on its way
-        return
-    print()
-    for verdict in keep.verdicts:
+    started, verdicts = time.monotonic(), []
+    print(flush=True)
+    for verdict, _ in grade_all(config, items_of):
+        verdicts.append(verdict)
         for line in verdict.lines():
             print(textwrap.fill(line, WIDTH, subsequent_indent="    "))
-    if all(verdict.outcome == DONE for verdict in keep.verdicts):
-        last = keep.verdicts[-1].number
-        following = [exercise for exercise in EXERCISES if after(exercise.number, last)]
+        sys.stdout.flush()
+    if all(verdict.outcome == DONE for verdict in verdicts):
+        following = [e for e in EXERCISES if after(e.number, verdicts[-1].number)]
         if following:
             print(f"Next: exercise {following[0].number}, {following[0].name}.")
     else:
-        print(score.next_step(list(keep.verdicts)))
+        print(score.next_step(verdicts))
     print(f"({time.monotonic() - started:.1f} s)")
 
 

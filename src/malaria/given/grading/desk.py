@@ -17,52 +17,57 @@ from _pytest.runner import runtestprotocol
 from malaria import LESSON_MODULES
 from malaria.given.exercises import BY_NUMBER
 from malaria.given.grading import diagnosis
-from malaria.given.grading.isolation import CAN_FORK, Child, run_children
+from malaria.given.grading.isolation import Child, Ended, run_children
 from malaria.given.grading.standing_in import MODULES, NAMES, OWN, import_modules, reference_set
 from malaria.given.grading.verdict import CRASHED, DONE, NOT_STARTED, TIMED_OUT, WRONG, Verdict
+from malaria.given.grading.worker import Worker
 
+FORK, WORKER, HERE = "fork", "worker", "here"
 LIMIT = 60.0  # seconds for the tests of one exercise; the slowest of the reference takes about 6
 
 
 class Job(NamedTuple):
-    """Something to run for an exercise, in its own process where there are such.
+    """Something to run for an exercise, in a process of its own or in another pytest.
 
-    `function` yields records that JSON can hold; `limit` is in seconds.
+    Attributes:
+        task: `run_tests` or `diagnose`, by name.
+        number: The exercise.
+        argument: The task's last argument.
+        limit: Seconds until it is killed.
     """
 
-    function: object
+    task: str
+    number: str
+    argument: object
     limit: float
 
 
-class Ended(NamedTuple):
-    """How a job ended: its records, "finished", "died" or "timed out", and the seconds it took."""
-
-    records: list
-    end: str
-    seconds: float
+def perform(job, config, items_of):
+    """Do a job; yields records that JSON can hold."""
+    task = {"run_tests": run_tests, "diagnose": diagnose}[job.task]
+    yield from task(config, job.number, items_of[job.number], job.argument)
 
 
-def grade_exercise(config, number, items, limit=LIMIT):
+def grade_exercise(number, items, limit=LIMIT):
     """Grade one exercise, step by step.
 
     An exercise is right if its tests pass among the learner's own exercises, or with the
     reference's in their places.
 
     Args:
-        config: pytest's.
         number: The exercise.
         items: Its tests.
         limit: Seconds for one run of them.
 
     Yields:
-        A `Job` to run; must be sent its `Ended`.
+        A `Job` to do; must be sent its `Ended`.
 
     Returns:
         `(verdict, records)`: a `Verdict`, and what became of each test.
     """
     seconds, first = 0.0, None
     for how in (OWN, NAMES, MODULES):
-        ended = yield Job(partial(run_tests, config, number, items, how), limit)
+        ended = yield Job("run_tests", number, how, limit)
         seconds += ended.seconds
         records = complete(ended, items, limit)
         verdict = Verdict(number, stood_in=how != OWN)
@@ -77,7 +82,7 @@ def grade_exercise(config, number, items, limit=LIMIT):
     if verdict.outcome == TIMED_OUT:
         verdict, records = first
     if verdict.outcome in (WRONG, CRASHED):
-        ended = yield Job(partial(diagnose, config, number, items, records), max(limit, LIMIT))
+        ended = yield Job("diagnose", number, records, max(limit, LIMIT))
         verdict.diagnosis = ended.records[0] if ended.records else ""
         seconds += ended.seconds
     verdict.printed = "\n".join(r["printed"] for r in records if r["outcome"] != DONE)
@@ -189,23 +194,49 @@ def diagnose(config, number, items, records):
         yield ""
 
 
-def grade_all(config, items_of, limit=LIMIT, isolate=CAN_FORK):
-    """Grade exercises, some at a time where each can have its own process.
+def grade_all(config, items_of, limit=LIMIT, where=FORK):
+    """Grade exercises.
 
     Args:
         config: pytest's.
         items_of: A dict from an exercise's number to its tests.
         limit: Seconds for one run of an exercise's tests.
-        isolate: Whether each has a process of its own.
+        where: `FORK`, in a process for each run, some at a time; `WORKER`, in one other process,
+            which is replaced when it had to be killed; `HERE`, in this one, where nothing is
+            killed.
 
     Yields:
         `(verdict, records)` of each exercise, in the order of `items_of`.
     """
-    steps = {n: grade_exercise(config, n, items, limit) for n, items in items_of.items()}
-    if not isolate:
-        for step in steps.values():
-            yield _grade_here(step)
+    steps = {number: grade_exercise(number, items, limit) for number, items in items_of.items()}
+    if where == FORK:
+        yield from _grade_in_forks(config, items_of, steps)
         return
+    if where == WORKER:
+        invocation = config.invocation_params
+        worker = Worker(invocation.args, invocation.dir)
+        do = worker.do
+    else:
+        worker = nullcontext()
+        do = partial(_do_here, config, items_of)
+    with worker:
+        for step in steps.values():
+            job = next(step)
+            while job is not None:
+                try:
+                    job = step.send(do(job))
+                except StopIteration as stop:
+                    job = None
+                    yield stop.value
+
+
+def _do_here(config, items_of, job):
+    start = time.monotonic()
+    records = list(perform(job, config, items_of))
+    return Ended(records, "finished", time.monotonic() - start)
+
+
+def _grade_in_forks(config, items_of, steps):
     # Made before the first fork, so that all processes share one folder for temporary files.
     config._tmp_path_factory.getbasetemp()
     # Lesson by lesson, so that verdicts come soon; in a lesson the longest first, so that none of
@@ -217,21 +248,20 @@ def grade_all(config, items_of, limit=LIMIT, isolate=CAN_FORK):
         if not waiting:
             return None
         number, job = waiting.popleft()
-        return Child(number, partial(_in_child, config, job), job.limit)
+        return Child(number, lambda: in_child(config, perform(job, config, items_of)), job.limit)
 
     graded, order = {}, deque(steps)
     for child in run_children(next_child, min(os.cpu_count() or 1, 4)):
         try:
-            job = steps[child.key].send(Ended(child.received, child.end, child.seconds))
-            waiting.appendleft((child.key, job))
+            waiting.appendleft((child.key, steps[child.key].send(child.ended)))
         except StopIteration as stop:
             graded[child.key] = stop.value
         while order and order[0] in graded:
             yield graded.pop(order.popleft())
 
 
-def _in_child(config, job):
-    """A job with a capture of its own: the parent's files are shared with all other children."""
+def in_child(config, records):
+    """Records, made under a capture of one's own: the parent's files are shared by all children."""
     # TensorFlow leaves files that only an exit handler would remove; a child may be killed.
     tempfile.tempdir = str(config._tmp_path_factory.getbasetemp())
     plugins = config.pluginmanager
@@ -240,19 +270,7 @@ def _in_child(config, job):
     own = CaptureManager(config.option.capture)
     plugins.register(own, "capturemanager")
     own.start_global_capturing()
-    yield from job.function()
-
-
-def _grade_here(step):
-    """Grade in this process, where what never returns is stopped by Ctrl-C alone."""
-    job = next(step)
-    while True:
-        start = time.monotonic()
-        records = list(job.function())
-        try:
-            job = step.send(Ended(records, "finished", time.monotonic() - start))
-        except StopIteration as stop:
-            return stop.value
+    yield from records
 
 
 @contextmanager

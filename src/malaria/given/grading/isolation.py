@@ -11,9 +11,18 @@ import selectors
 import signal
 import sys
 import time
+from typing import NamedTuple
 
 LARGEST_FILE = 64 * 2**20  # bytes: code that prints without end must not fill the disk
 CAN_FORK = sys.platform == "linux"
+
+
+class Ended(NamedTuple):
+    """How a job ended: its records, "finished", "died" or "timed out", and the seconds it took."""
+
+    records: list
+    end: str
+    seconds: float
 
 
 class Child:
@@ -22,8 +31,7 @@ class Child:
     Attributes:
         key: Whatever tells it apart for its owner.
         received: The objects so far.
-        end: None while it runs, then "finished", "died" or "timed out".
-        seconds: How long it took.
+        ended: None while it runs.
     """
 
     def __init__(self, key, function, limit):
@@ -33,7 +41,7 @@ class Child:
             function: Called without arguments in the child; yields what `json` can write.
             limit: Seconds until it is killed.
         """
-        self.key, self.received, self.end, self.seconds = key, [], None, 0.0
+        self.key, self.received, self.ended = key, [], None
         self._started = time.monotonic()
         self.deadline = self._started + limit
         self._text = b""
@@ -51,13 +59,22 @@ class Child:
         data = os.read(self.pipe, 2**16)
         self._text += data
         *lines, self._text = self._text.split(b"\n")
-        self.received += [json.loads(line) for line in lines]
-        if not data:
-            finished = bool(self.received) and self.received[-1] == "finished"
-            self.close("finished" if finished else "died")
+        try:
+            self.received += [json.loads(line) for line in lines]
+        except ValueError:  # not from us: the learner's code has written into the pipe
+            self.close("died")
+            return
+        if data:
+            return
+        if self.received and self.received[-1] == "finished":
+            self.received.pop()
+            self.close("finished")
+        else:
+            self.close("died")
 
     def close(self, end):
-        self.end, self.seconds = end, time.monotonic() - self._started
+        """Kill what is left of the process, and say how it ended."""
+        self.ended = Ended(self.received, end, time.monotonic() - self._started)
         os.close(self.pipe)
         for kill in (os.killpg, os.kill):  # with whatever it has started
             try:
@@ -65,8 +82,6 @@ class Child:
             except (ProcessLookupError, PermissionError):
                 continue
         os.waitpid(self._pid, 0)
-        if end == "finished":
-            self.received.pop()
 
 
 def _run(function, write_end, patience):
@@ -76,7 +91,7 @@ def _run(function, write_end, patience):
         os.setsid()  # its own group, so that it can be killed with all that it starts
         _limit_files()
         # Before it is killed it says where it is; a native call that never returns cannot.
-        signal.signal(signal.SIGALRM, lambda _, frame: _send(write_end, {"stack": _stack(frame)}))
+        signal.signal(signal.SIGALRM, lambda _, frame: _send(write_end, {"stack": stack(frame)}))
         signal.setitimer(signal.ITIMER_REAL, patience)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
@@ -94,7 +109,7 @@ def _send(write_end, item):
         data = data[os.write(write_end, data) :]
 
 
-def _stack(frame):
+def stack(frame):
     """`[file, line]` of a frame and of those that called it, the innermost first."""
     places = []
     while frame is not None:
@@ -137,7 +152,7 @@ def run_children(next_child, at_once):
                     child.receive()
                 elif time.monotonic() > child.deadline:
                     child.close("timed out")
-                if child.end is not None:
+                if child.ended is not None:
                     del running[pipe]
                     yield child
     finally:  # Ctrl-C: nothing may stay behind

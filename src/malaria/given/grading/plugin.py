@@ -52,6 +52,11 @@ def pytest_addoption(parser, pluginmanager):
         action="store_true",
         help="grade without a process for each exercise, such as for --pdb",
     )
+    group.addoption(
+        "--no-fork",
+        action="store_true",
+        help="grade in one other process, as where processes cannot be forked",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -158,11 +163,13 @@ def by_exercise(items):
 
 def grade(session, items_of):
     """Grade the exercises and report on each of their tests."""
-    from malaria.given.grading.desk import grade_all
+    from malaria.given.grading.desk import FORK, HERE, WORKER, grade_all
 
-    config = session.config
-    isolate = CAN_FORK and not config.option.in_process and not config.option.usepdb
-    for verdict, records in grade_all(config, items_of, config.option.time_limit, isolate):
+    config, option = session.config, session.config.option
+    where = FORK if CAN_FORK and not option.no_fork else WORKER
+    if option.in_process or option.usepdb:
+        where = HERE
+    for verdict, records in grade_all(config, items_of, option.time_limit, where):
         config.stash[VERDICTS].append(verdict)
         for item, record in zip(items_of[verdict.number], records, strict=True):
             item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
