@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.graded import gradient_tape
+from tests.refusals import refused
 from tests.small_models import Momentum, SmallModel, copies, small_batches
 
 RNG = np.random.default_rng(0)
@@ -194,7 +195,7 @@ def test_the_model_runs_once_and_in_training_mode():
     model, (images, labels) = SmallModel(), small_batches()[0]
     gradient_tape.loss_and_gradients(model, images, labels)
     assert model.calls == [("features", True), ("head", True)], (
-        f"The model's parts ran as {model.calls}; each once, with training=True, was expected."
+        f"The model's parts ran as {list(model.calls)}; each was to run once, with training=True."
     )
 
 
@@ -206,7 +207,7 @@ def test_a_variable_without_a_gradient_is_named(compiled):
     model.forgotten = tf.Variable([1.0], dtype=tf.float64, name="forgotten_layer")
     function = gradient_tape.loss_and_gradients
     function = tf.function(function) if compiled else function
-    with pytest.raises(ValueError, match="forgotten_layer"):
+    with refused("a variable without a gradient", naming="forgotten_layer"):
         function(model, images, labels)
 
 
@@ -265,6 +266,22 @@ def adam_case(steps=20):
 
 
 @pytest.mark.exercise("5.6")
+def test_the_variables_stay_variables_and_the_slots_do_not_train():
+    """`w = w - step` would leave the model's own variable where it was."""
+    model = SmallModel()
+    before, trainable = copies(model.trainable_variables), len(model.trainable_variables)
+    optimizer = gradient_tape.Adam(model.trainable_variables)
+    optimizer.apply([tf.ones_like(variable) for variable in model.trainable_variables])
+    after = copies(model.trainable_variables)
+    moved = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+    assert all(moved), f"Which of the model's variables moved: {moved}; all of them should."
+    assert len(model.trainable_variables) == trainable, (
+        "The model has other trainable variables since the optimizer was made."
+    )
+    assert isinstance(optimizer.learning_rate, tf.Variable), "learning_rate is no tf.Variable."
+
+
+@pytest.mark.exercise("5.6")
 @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "in a graph"])
 def test_adam_walks_beside_numpy(compiled):
     """Side by side over 20 steps; epsilon before or after the correction is right, both are used.
@@ -291,7 +308,9 @@ def test_adam_walks_beside_numpy(compiled):
         apply([tf.constant(g) for g in step])
         found = [variable.numpy() for variable in variables]
         error = min(worst(found, after), worst(found, before))
-        assert error <= 1e-7, (
+        # Rates of decay that were rounded to float32 are off by up to 3e-6, an epsilon inside the
+        # root by 1e-2.
+        assert error <= 1e-5, (
             f"Step {t} of Adam is off by {error:.1e}. At step 1 look at the bias correction and the"
             " place of epsilon, later at the slots, from step 11 on at the learning rate, which"
             " was changed there by learning_rate.assign."
@@ -309,20 +328,6 @@ def test_the_first_step_has_the_size_of_the_learning_rate():
         f"The first steps for the gradients .1 and -5 are {steps.round(5).tolist()}, not -.01 and"
         " +.01: look at the bias correction and at the sign."
     )
-
-
-@pytest.mark.exercise("5.6")
-def test_the_variables_stay_variables_and_the_slots_do_not_train():
-    """`w = w - step` would leave the model's own variable where it was."""
-    model = SmallModel()
-    before, trainable = copies(model.trainable_variables), len(model.trainable_variables)
-    optimizer = gradient_tape.Adam(model.trainable_variables)
-    optimizer.apply([tf.ones_like(variable) for variable in model.trainable_variables])
-    after = copies(model.trainable_variables)
-    moved = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
-    assert all(moved), f"Which of the model's variables moved: {moved}; all of them should."
-    assert len(model.trainable_variables) == trainable
-    assert isinstance(optimizer.learning_rate, tf.Variable), "learning_rate is no tf.Variable."
 
 
 # 5.7
@@ -389,7 +394,9 @@ def test_saliency_agrees_with_differences():
     error = min(np.abs(found - reduced).max() for reduced in reductions)
     assert error <= 1e-6, (
         "The map agrees with no reduction (max, sum, mean, norm) of the parasitized logit's slopes"
-        " over the channels. Look at which logit is differentiated, and that training is off."
+        f" over the channels: its first pixel is {found[0, 0, 0]:.6f}, the channels' slopes there"
+        f" are {slopes[0, 0, 0].round(6).tolist()}. Look at which logit is differentiated, and that"
+        " training is off."
     )
     assert np.array_equal(statistics, model.moving_mean.numpy()), (
         "Making the map changed the batch-norm statistics; call the model with training=False."

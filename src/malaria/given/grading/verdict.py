@@ -1,5 +1,6 @@
 """What a test's end says about an exercise: one of five outcomes, and a sentence."""
 
+import re
 import traceback
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -95,6 +96,10 @@ def judge(error, number):
     claims = (AssertionError, pytest.fail.Exception)
     if isinstance(error, claims) and _claimed_by_test(error):
         return WRONG, _one_line(str(error).partition("\nassert ")[0])
+    # A test has stumbled over what came back, rather than the learner's code over itself.
+    stumbled = isinstance(error, (TypeError, AttributeError, ValueError))
+    if stumbled and re.search(r"\bNone(Type)?\b", str(error)) and _claimed_by_test(error):
+        return WRONG, f"{BY_NUMBER[number].name} gave None back: is a return missing?"
     return CRASHED, crash(error)
 
 
@@ -115,7 +120,7 @@ def _frames(error):
 
 def crash(error):
     """A sentence for an exception: its kind, the learner's line, and its text."""
-    text = _one_line(str(error))
+    text = _one_line(_without_tensorflows_own(str(error)))
     text = f"{text[:LONGEST]} ..." if len(text) > LONGEST else text
     kind = type(error).__name__
     if isinstance(error, SyntaxError) and error.filename:
@@ -128,12 +133,29 @@ def crash(error):
 
 def _learners_line(error):
     """` in FILE, line N`: the innermost line in a lesson module, otherwise that of the test."""
+    # An operation that fails in a graph tells in its text where it was defined.
+    defined = re.findall(r'File "([^"]+)", line (\d+)', str(error))
+    places = [
+        (Path(file).name, line) for file, line in defined if Path(file).stem in LESSON_MODULES
+    ]
     frames = list(_frames(error))
-    modules = [frame for frame in frames if frame[0] == "module"]
-    tests = [frame for frame in frames if frame[0] == "test" and frame[1].startswith("test_")]
-    for _, name, line in (modules or tests)[-1:]:
+    places = places or [frame[1:] for frame in frames if frame[0] == "module"]
+    places = places or [
+        frame[1:] for frame in frames if frame[0] == "test" and frame[1].startswith("test_")
+    ]
+    for name, line in places[-1:]:
         return f" in {name}, line {line}"
     return ""
+
+
+def _without_tensorflows_own(text):
+    """An error message without the graph's history and the names of its nodes."""
+    lines = text.split("\n")
+    if lines[0].startswith("Graph execution error"):
+        history = [k for k, line in enumerate(lines) if re.match(r'\s*(File "|Detected at)', line)]
+        lines = lines[history[-1] + 1 :] if history else lines[1:]
+    text = "\n".join(lines).partition("NodeDef:")[0].partition("\n\t [[")[0]
+    return re.sub(r"\{\{.*?\}\}|\[Op:[^]]*\]", "", text)
 
 
 def _one_line(text):
