@@ -3,6 +3,7 @@
     python -m tests.try_answers                    all of them
     python -m tests.try_answers cnn_model 3.2      a module, an exercise
     python -m tests.try_answers --whole            every test, also after the first that rejects
+    python -m tests.try_answers --one-in 20        each twentieth of the wrong answers
     python -m tests.try_answers --json FILE        for machines
 
 A wrong answer must be rejected, a right one accepted; what the learner would read is printed.
@@ -33,8 +34,8 @@ LIMIT = 60  # seconds for the tests of one answer
 class Trial:
     """A pytest plugin that tries answers on the collected tests instead of running them."""
 
-    def __init__(self, numbers, whole):
-        self.numbers, self.whole, self.results = numbers, whole, []
+    def __init__(self, numbers, whole, one_in):
+        self.numbers, self.whole, self.one_in, self.results = numbers, whole, one_in, []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
@@ -47,6 +48,8 @@ class Trial:
             for k, answer in enumerate(known)
             if answer.number in self.numbers
         ]
+        if self.one_in:
+            todo = [entry for entry in todo if entry[0] == "wrong"][:: self.one_in]
         waiting = iter(todo)
 
         def next_child():
@@ -104,16 +107,17 @@ def name_mistakes(results):
             result["diagnosis"] = diagnosis.find(result["signature"], candidates)
 
 
-def try_answers(numbers, whole=False):
+def try_answers(numbers, whole=False, one_in=None):
     """Try the answers to some exercises; a list of dicts, in the order of the course.
 
-    With `whole`, all tests are run on each, and each mistake is held against the others.
+    With `whole`, all tests are run on each, and each mistake is held against the others. With
+    `one_in`, a sample of the wrong answers is tried.
     """
     import_tensorflow()
     modules = list(dict.fromkeys(BY_NUMBER[number].module for number in numbers))
     for module in modules:
         importlib.import_module(f"tests.answers.{module}")
-    trial = Trial(numbers, whole)
+    trial = Trial(numbers, whole, one_in)
     files = [f"{malaria.PROJECT}/tests/test_{module}.py" for module in modules]
     # --collect-only keeps the grading desk from grading the reference first.
     pytest.main(
@@ -130,6 +134,7 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m tests.try_answers", description=__doc__)
     parser.add_argument("which", nargs="*", help="modules and numbers of exercises")
     parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--one-in", type=int, metavar="N")
     parser.add_argument("--json", metavar="FILE")
     arguments = parser.parse_args()
     chosen = [
@@ -137,7 +142,7 @@ def main():
         for exercise in EXERCISES
         if not arguments.which or {exercise.number, exercise.module} & set(arguments.which)
     ]
-    results = try_answers(chosen, arguments.whole)
+    results = try_answers(chosen, arguments.whole, arguments.one_in)
     misjudged = 0
     for result in results:
         ok = verdict_on(result) == result["kind"]

@@ -1,6 +1,7 @@
 """The grading desk, end to end: what a learner sees, and what one exercise cannot do to another."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -150,7 +151,21 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     folder = submission(tmp_path / "twice", cnn_model=loss)
     status, said, outcomes = graded(folder, "tests/test_cnn_model.py", "-m", "exercise_3_6")
     assert (status, outcomes) == (1, {"3.6": "wrong"})
-    assert "A softmax was applied before a loss that applies it again." in " ".join(said.split())
+    said = " ".join(said.split())
+    assert "A softmax was applied before a loss that applies it again." in said
+
+    # A notebook's check() says the same.
+    finished = subprocess.run(
+        [sys.executable, "-c", "from malaria.given.lesson import check; check('3.6')"],
+        env=os.environ | {"MALARIA_MODULES": str(folder)},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    )
+    words = " ".join(finished.stdout.split())
+    assert words.startswith("Exercise 3.6, softmax_cross_entropy: wrong.")
+    assert words in said
 
 
 def test_the_manifest_lists_what_the_solutions_mark():
