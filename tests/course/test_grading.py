@@ -168,6 +168,21 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     assert words in said
 
 
+def test_two_saves_within_a_second_are_told_apart(tmp_path, monkeypatch):
+    """A compiled copy of the first must not be graded in its place (pytest before 9 keeps one)."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    folder = submission(tmp_path / "own")
+    module = folder / "train_test_split.py"
+    arguments = ["tests/test_train_test_split.py", "-m", "exercise_1_4"]
+    source, when = module.read_text(encoding="utf-8"), module.stat().st_mtime
+    assert graded(folder, *arguments)[2] == {"1.4": "done"}
+    changed = source.replace("np.intersect1d", "np.setdiff1d  ")
+    assert len(changed) == len(source)
+    module.write_text(changed, encoding="utf-8")
+    os.utime(module, (when, when))
+    assert graded(folder, *arguments)[2] == {"1.4": "wrong"}
+
+
 def test_the_manifest_lists_what_the_solutions_mark():
     """Each exercise once, in the module where its marker is, under a name that exists."""
     assert len(EXERCISES) == len(BY_NUMBER) == 38

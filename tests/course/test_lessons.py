@@ -6,9 +6,11 @@ import re
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from malaria import LESSON_MODULES, PROJECT
 from malaria.given.exercises import EXERCISES
+from malaria.given.stubs import make_stub
 
 LESSONS = sorted((PROJECT / "lessons").glob("*.ipynb"))
 NAMES = [f"{k}_{name}" for k, name in enumerate((*LESSON_MODULES, "classify_malaria_cells"), 1)]
@@ -129,3 +131,65 @@ def test_a_lesson_reads_well(lesson):
 def test_the_lessons_are_small():
     """Whoever clones the repository downloads them all."""
     assert sum(lesson.stat().st_size for lesson in LESSONS) <= 6_000_000
+
+
+def run_cells(sources, folder, monkeypatch):
+    """What each of some cells prints on the modules of a folder; of an error, its kind."""
+    monkeypatch.setenv("MALARIA_MODULES", str(folder))
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    NotebookClient(notebook, allow_errors=True).execute()
+    return [
+        "".join(output.get("text", output.get("ename", "")) for output in cell.outputs)
+        for cell in notebook.cells
+    ]
+
+
+def stubs_in(folder):
+    """Put the stubs of all modules into a folder."""
+    for name in LESSON_MODULES:
+        source = (PROJECT / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+        (folder / f"{name}.py").write_text(make_stub(source), encoding="utf-8")
+
+
+def test_a_notebook_stays_readable_on_unwritten_exercises(tmp_path, monkeypatch):
+    """A cell names the exercise that it needs, also if it is an earlier one that does."""
+    stubs_in(tmp_path)
+    _, needs, builds_on_it, in_a_graph, own_mistake = run_cells(
+        [
+            "from malaria.given.lesson import begin\nbegin()\nimport tensorflow as tf",
+            "from malaria.train_test_split import patient_of\npatient = patient_of('C1_a.png')",
+            "letter = patient[0]",
+            "tf.function(lambda x: x + len(letter))(1)",
+            "unknown + 1",
+        ],
+        tmp_path,
+        monkeypatch,
+    )
+    assert needs.startswith("This cell needs exercise 1.1: write patient_of in")
+    assert needs == builds_on_it == in_a_graph
+    assert own_mistake == "NameError"
+
+
+def test_check_grades_what_is_in_the_file(tmp_path, monkeypatch):
+    """Not what a notebook still holds of a module that cannot be read any more."""
+    stubs_in(tmp_path)
+    module = tmp_path / "train_test_split.py"
+    right = (PROJECT / "solutions" / module.name).read_text(encoding="utf-8")
+    module.write_text(right, encoding="utf-8")
+    write = f"with open({str(module)!r}, 'a') as file:\n    print({{!r}}, file=file)"
+    said = run_cells(
+        [
+            "from malaria.given.lesson import begin, check\nbegin()",
+            "from malaria.train_test_split import leaked_patients\ncheck('1.4')",
+            write.format("leaked_patients = len"),
+            "check('1.4')",
+            write.format("def broken(:"),
+            "check('1.4')",
+        ],
+        tmp_path,
+        monkeypatch,
+    )
+    assert said[1].strip() == "Exercise 1.4, leaked_patients: done and right."
+    assert "Exercise 1.4, leaked_patients: crashed." in said[3]
+    assert "SyntaxError in train_test_split.py, line" in said[5]

@@ -1,7 +1,9 @@
 """What every notebook uses: its first cell, and the check after each exercise."""
 
+import ast
 import contextlib
 import io
+import re
 import sys
 import textwrap
 
@@ -9,12 +11,14 @@ import malaria
 from malaria.given.exercises import BY_NUMBER
 from malaria.given.quiet_start import import_tensorflow
 
+WIDTH = 88  # characters of a line in a notebook
+
 
 def begin():
     """Say whose modules are in use, and prepare the notebook.
 
     An edited module is read again before each cell. A cell that needs an exercise not written yet
-    names it, in place of a traceback.
+    names it, in place of a traceback; so do the later cells that build on it.
     """
     folder = malaria.modules_in_use
     if folder == malaria.OWN_MODULES:
@@ -30,18 +34,59 @@ def begin():
     if shell is not None:
         shell.run_line_magic("load_ext", "autoreload")
         shell.run_line_magic("autoreload", "2")
-        shell.set_custom_exc((NotImplementedError,), _say_what_is_missing)
+        Gaps().watch(shell)
 
 
-def _say_what_is_missing(shell, kind, error, traceback, tb_offset=None):
-    """An IPython handler: one sentence for a stub, a traceback for any other error."""
-    number = str(error).removeprefix("Exercise ").partition(":")[0]
-    if number not in BY_NUMBER:
-        shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
-        return
-    exercise = BY_NUMBER[number]
-    file = f"src/malaria/{exercise.module}.py"
-    print(f"This cell needs exercise {number}: write {exercise.name} in {file}, then run it again.")
+class Gaps:
+    """What a notebook lacks because of exercises that are not written yet."""
+
+    def __init__(self):
+        """Nothing is lacking yet."""
+        self.exercise_of = {}  # a name that a cell did not come to define -> the exercise's number
+        self.cell = ""  # the text of the present cell
+
+    def watch(self, shell):
+        """Answer for the errors of an IPython shell that such an exercise causes."""
+        shell.events.register("pre_run_cell", lambda info: setattr(self, "cell", info.raw_cell))
+        shell.set_custom_exc((NotImplementedError, NameError), self.tell)
+
+    def tell(self, shell, kind, error, traceback, tb_offset=None):
+        """An IPython handler: one sentence for a gap, a traceback for any other error."""
+        number = self.cause(error)
+        if number is None:
+            shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
+            return
+        for name in names_defined_by(self.cell) - set(shell.user_ns):
+            self.exercise_of[name] = number
+        if "matplotlib.pyplot" in sys.modules:  # a figure that was begun would be shown half drawn
+            sys.modules["matplotlib.pyplot"].close("all")
+        exercise = BY_NUMBER[number]
+        print(
+            f"This cell needs exercise {number}: write {exercise.name} in"
+            f" src/malaria/{exercise.module}.py, then run on from there."
+        )
+
+    def cause(self, error):
+        """The number of the unwritten exercise behind an error, or None."""
+        # By its text: within a graph an error is raised anew, with words of TensorFlow's around it.
+        if isinstance(error, NameError):
+            unknown = re.search(r"name '(\w+)' is not defined", str(error))
+            return unknown and self.exercise_of.get(unknown.group(1))
+        said = re.search(r"Exercise (\d+\.\d+):", str(error))
+        return said.group(1) if said and said.group(1) in BY_NUMBER else None
+
+
+def names_defined_by(source):
+    """The names that a cell gives a value to: by assignments, definitions and imports."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.alias):
+            names.add((node.asname or node.name).partition(".")[0])
+    return names
 
 
 def check(number):
@@ -56,6 +101,7 @@ def check(number):
     import pytest
 
     from malaria.given.grading.plugin import VERDICTS
+    from malaria.given.grading.standing_in import imported_anew
 
     class Keep:
         """A pytest plugin that takes the verdict out of the run."""
@@ -69,10 +115,10 @@ def check(number):
     arguments = [f"{malaria.PROJECT}/tests/test_{exercise.module}.py", "-m", exercise.marker]
     arguments += ["--in-process", f"--config-file={malaria.PROJECT}/pyproject.toml"]
     arguments += ["-p", "no:terminal", "-p", "no:cacheprovider"]
-    with contextlib.redirect_stdout(io.StringIO()) as output:
+    with imported_anew(), contextlib.redirect_stdout(io.StringIO()) as output:
         pytest.main(arguments, plugins=[keep])
     if not keep.verdicts:
         print(f"Exercise {number} could not be graded.", output.getvalue())
     for verdict in keep.verdicts:
         for line in verdict.lines():
-            print(textwrap.fill(line, 88, subsequent_indent="  "))
+            print(textwrap.fill(line, WIDTH, subsequent_indent="  "))
