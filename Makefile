@@ -32,8 +32,7 @@ stubs: .venv/installed  ## make the stubs in src/malaria anew from solutions/
 	$(BIN)/python -m malaria.given.stubs
 
 notebooks: .venv/installed  ## run all lessons on the reference and store what they print
-	MALARIA_MODULES=solutions $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
-		lessons/*.ipynb
+	$(BIN)/python -m malaria.given.notebooks
 
 picture: demo  ## draw the README's picture, from the demo's classifier
 	$(BIN)/python docs/draw_cells.py

@@ -228,7 +228,7 @@ def plot_split(patients, labels, sets):
             linewidth=0,
         )
         cells, share = table.sum(), table[:, 1].sum() / max(table.sum(), 1)
-        axis.set_title(f"{name}\n{cells:,} cells, {share:.0%} parasitized", fontsize=9)
+        axis.set_title(f"{name}\n{cells:,} cells\n{share:.0%} parasitized", fontsize=9)
         axis.set_xticks([])
         axis.set_xlabel(f"{len(table)} patients", fontsize=9)
         axis.spines[["top", "right"]].set_visible(False)
@@ -276,8 +276,8 @@ def plot_history(history):
             axis.axvline(boundary, color="black", lw=1)
             axis.annotate(
                 "head only",
-                (boundary, 0),
-                (4, 4),
+                (boundary, 1),
+                (2, 2),
                 xycoords=("data", "axes fraction"),
                 textcoords="offset points",
                 va="bottom",
