@@ -1,0 +1,162 @@
+"""Runs the lessons: stored as they run now, everywhere the same, and red for what is wrong.
+
+All of it is slow; `pytest --modules solutions --nbval lessons` is the short of it.
+"""
+
+import base64
+import io
+import os
+import re
+import subprocess
+import sys
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from malaria import LESSON_MODULES, PROJECT
+from malaria.given.exercises import EXERCISES
+from malaria.given.notebooks import LESSONS, executed, keep_what_varies, varies
+from malaria.given.stubs import make_stub
+
+pytestmark = pytest.mark.slow
+
+PATHS = sorted(LESSONS.glob("*.ipynb"))
+GRAIN = (
+    4.0  # of 255 levels, in the mean: how much another version of matplotlib may change a picture
+)
+
+# A lesson is compared with the outputs of one machine: these stand for other ones.
+VARIATIONS = {
+    "one thread": dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"),
+    "four threads": dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "4"),
+    "without oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "0"},
+    "without AVX-512": {"ONEDNN_MAX_CPU_ISA": "AVX2"},
+}
+
+# The reference, with another right answer in the place of each exercise that has one.
+OTHERS = """
+import importlib
+import tests.answers
+importlib.import_module("tests.answers.{name}")
+for _answer in tests.answers.RIGHT:
+    if _answer.module == "{name}":
+        globals()[_answer.replacement.__name__] = _answer.replacement
+"""
+
+# The reference, with one wrong answer, which the environment chooses.
+ONE_WRONG = """
+import importlib, os
+import tests.answers
+importlib.import_module("tests.answers.{name}")
+_answers = [_answer for _answer in tests.answers.WRONG if _answer.module == "{name}"]
+if os.environ.get("WRONG_ANSWER"):
+    _answer = _answers[int(os.environ["WRONG_ANSWER"])]
+    globals()[_answer.replacement.__name__] = _answer.replacement
+"""
+
+
+def modules_in(folder, addition="", stub=False):
+    """Write the six modules into a folder: the reference and an addition to each, or the stubs."""
+    for name in LESSON_MODULES:
+        source = (PROJECT / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+        text = make_stub(source) if stub else source + addition.format(name=name)
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
+    return folder
+
+
+def nbval(lessons, modules="solutions", **environment):
+    """Check notebooks: the exit status, and for each code cell "PASSED" or "FAILED"."""
+    command = [sys.executable, "-m", "pytest", "--nbval", "-v", "-p", "no:cacheprovider"]
+    finished = subprocess.run(
+        [*command, "--modules", str(modules), *map(str, lessons)],
+        cwd=PROJECT,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)} | environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    return finished.returncode, re.findall(r"::Cell \d+ (PASSED|FAILED)", finished.stdout)
+
+
+def code_cells(notebook):
+    """The code cells of a notebook."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def pictures(cell):
+    """The pictures that a cell shows, `(H, W, 3)` int each."""
+    encoded = [output.get("data", {}).get("image/png") for output in cell.outputs]
+    files = [io.BytesIO(base64.b64decode(data)) for data in encoded if data]
+    return [np.asarray(Image.open(file).convert("RGB"), int) for file in files]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_second_run_leaves_no_diff_and_the_pictures_are_as_stored(path):
+    """nbval compares no pictures."""
+    stored = nbformat.read(path, as_version=4)
+    first, second = executed(stored), executed(stored)
+    assert [cell.source for cell in first.cells] == [cell.source for cell in stored.cells]
+    for now, then in zip(code_cells(first), code_cells(stored), strict=True):
+        shown, kept = pictures(now), pictures(then)
+        assert [picture.shape for picture in shown] == [picture.shape for picture in kept]
+        if not varies(then):
+            apart = [np.abs(a - b).mean() for a, b in zip(shown, kept, strict=True)]
+            assert all(grain <= GRAIN for grain in apart), then.source
+    for notebook in (first, second):
+        keep_what_varies(notebook, stored)
+    assert nbformat.writes(first) == nbformat.writes(second)
+
+
+@pytest.mark.parametrize("variation", VARIATIONS)
+def test_the_lessons_are_the_same_on_another_machine(variation):
+    """Stored outputs are equal on every processor."""
+    status, cells = nbval(PATHS, **VARIATIONS[variation])
+    assert (status, set(cells)) == (0, {"PASSED"})
+
+
+def test_the_lessons_are_the_same_for_another_right_implementation(tmp_path):
+    """What a lesson prints is a property of the task, not of the reference."""
+    status, cells = nbval(PATHS, modules_in(tmp_path, OTHERS))
+    assert (status, set(cells)) == (0, {"PASSED"})
+
+
+@pytest.mark.parametrize("path", PATHS[:6], ids=lambda path: path.stem)
+def test_a_lesson_is_red_while_an_exercise_is_unwritten(path, tmp_path):
+    """Each of them makes the cell fail that checks it."""
+    status, cells = nbval([path], modules_in(tmp_path, stub=True))
+    sources = [cell.source for cell in code_cells(nbformat.read(path, as_version=4))]
+    checks = [verdict for verdict, s in zip(cells, sources, strict=True) if s.startswith("check(")]
+    assert (status, set(checks)) == (1, {"FAILED"})
+    assert len(checks) == len([e for e in EXERCISES if e.module == path.stem[2:]])
+
+
+@pytest.mark.parametrize("path", PATHS[:6], ids=lambda path: path.stem)
+def test_a_lesson_is_red_for_wrong_answers(path, tmp_path):
+    """Every second one: the cell that checks the exercise fails.
+
+    To spare the rest of the lesson, a notebook is made of its first cell and, for each answer, the
+    cell that checks it.
+    """
+    from tests.answers import WRONG
+
+    __import__(f"tests.answers.{path.stem[2:]}")
+    answers = [answer for answer in WRONG if answer.module == path.stem[2:]]
+    notebook = nbformat.read(path, as_version=4)
+    first, *others = code_cells(notebook)
+    check_of = {c.source[7:-2]: c for c in others if c.source.startswith("check(")}
+    notebook.cells = [first]
+    for k in range(0, len(answers), 2):
+        choose = f'import os\nos.environ["WRONG_ANSWER"] = "{k}"'
+        notebook.cells.append(nbformat.v4.new_code_cell(choose, execution_count=1))
+        notebook.cells.append(
+            nbformat.from_dict(dict(check_of[answers[k].number], id=f"check-{k}"))
+        )
+    nbformat.write(notebook, tmp_path / path.name)
+    status, cells = nbval([tmp_path / path.name], modules_in(tmp_path, ONE_WRONG))
+    assert status == 1
+    accepted = [answers[2 * k] for k, verdict in enumerate(cells[2::2]) if verdict != "FAILED"]
+    assert [f"{answer.number} {answer.sentence}" for answer in accepted] == []
+    assert len(cells[2::2]) == len(answers[::2])
