@@ -1,9 +1,10 @@
-"""Given: finding and checking cell images, and the pictures of the lessons and the report.
+"""Given: finding and checking cell images, measuring times, and drawing pictures.
 
 `import malaria.utils` loads no TensorFlow and, until a picture is drawn, no matplotlib.
 """
 
 import os
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,19 +13,26 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from malaria import PROJECT
-from malaria.given.practice_cells import draw_cells
-from malaria.given.scores import confusion, roc_curve, scores
+from malaria.given.pictures import (  # noqa: F401  all that a lesson needs under one name
+    BLUE,
+    GREY,
+    ORANGE,
+    overlay,
+    plot_bars,
+    plot_confusion,
+    plot_history,
+    plot_lines,
+    plot_paths,
+    plot_roc,
+    plot_split,
+    show_cells,
+    show_saliency,
+)
+from malaria.given.practice_cells import CLASSES, draw_cells
 
-CLASSES = ("Uninfected", "Parasitized")  # at its label's place
 SUFFIXES = (".png", ".jpg", ".jpeg")
 DATA = PROJECT / "data"
 LEAST_SIDE, MOST_SIDE = 8, 4096  # pixels: the cells of the NIH set are 40 to 394 wide
-
-# Told apart by lightness as well as by hue, also in the common colour blindnesses.
-BLUE, ORANGE, GREY = "#0b5394", "#e07b00", "#7a7a7a"
-
-
-# Reading
 
 
 def practice_cells(patients=60, cells=2400, seed=0):
@@ -159,226 +167,11 @@ def check_images(paths):
         return {path: reason for path, reason in zip(paths, reasons, strict=True) if reason}
 
 
-# Pictures. Each function returns a matplotlib figure; a notebook's `plt.show()` shows it.
-
-
-def show_cells(images, titles=None, columns=8):
-    """A wall of cells.
-
-    Args:
-        images: N images, `(H, W, 3)` each, uint8 or float in [0, 1]; their sizes may differ.
-        titles: N strings, or None.
-        columns: How many stand side by side.
-    """
-    import matplotlib.pyplot as plt
-
-    columns = min(columns, len(images))
-    rows = -(-len(images) // columns)
-    size = 1.15
-    figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(columns * size, rows * (size + (0.25 if titles else 0))),
-        squeeze=False,
-        layout="constrained",
-    )
-    for axis in axes.flat:
-        axis.axis("off")
-    for k, (axis, image) in enumerate(zip(axes.flat, images, strict=False)):
-        axis.imshow(np.asarray(image))
-        if titles:
-            axis.set_title(titles[k], fontsize=8)
-    return figure
-
-
-def plot_split(patients, labels, sets):
-    """The patients of a split, one bar each: how many of their cells are of which class.
-
-    Args:
-        patients: N strings.
-        labels: N ints, parasitized = 1.
-        sets: A dict from a set's name to its indices.
-    """
-    import matplotlib.pyplot as plt
-
-    patients, labels = np.asarray(patients), np.asarray(labels)
-    tables = {name: _cells_of_patients(patients, labels, rows) for name, rows in sets.items()}
-    widths = [max(len(table), 1) for table in tables.values()]
-    figure, axes = plt.subplots(
-        1,
-        len(tables),
-        figsize=(9, 2.8),
-        width_ratios=widths,
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
-    for axis, (name, table) in zip(axes.flat, tables.items(), strict=True):
-        place = np.arange(len(table))
-        axis.bar(place, table[:, 0], 0.9, color=BLUE, label=CLASSES[0].lower())
-        axis.bar(
-            place,
-            table[:, 1],
-            0.9,
-            bottom=table[:, 0],
-            color=ORANGE,
-            label=CLASSES[1].lower(),
-            hatch="////",
-            edgecolor="white",
-            linewidth=0,
-        )
-        cells, share = table.sum(), table[:, 1].sum() / max(table.sum(), 1)
-        axis.set_title(f"{name}\n{cells:,} cells\n{share:.0%} parasitized", fontsize=9)
-        axis.set_xticks([])
-        axis.set_xlabel(f"{len(table)} patients", fontsize=9)
-        axis.spines[["top", "right"]].set_visible(False)
-    axes[0, 0].set_ylabel("cells")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return figure
-
-
-def _cells_of_patients(patients, labels, rows):
-    """`(P, 2)` int: the uninfected and parasitized cells of each patient, the largest first."""
-    rows = np.asarray(rows, int)
-    names, patient = np.unique(patients[rows], return_inverse=True)
-    table = np.zeros((len(names), 2), int)
-    np.add.at(table, (patient, labels[rows]), 1)
-    return table[np.argsort(-table.sum(1), kind="stable")]
-
-
-def plot_history(history):
-    """The learning curves, with the boundary between the two phases.
-
-    Args:
-        history: What `train` returns: a dict of lists with one entry an epoch.
-    """
-    import matplotlib.pyplot as plt
-    from matplotlib.ticker import MaxNLocator
-
-    phases = list(history["phase"])
-    epochs = np.arange(1, len(phases) + 1)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.1), layout="constrained")
-    left.plot(epochs, history["loss"], "o-", color=BLUE, ms=4, label="training")
-    left.plot(epochs, history["val_loss"], "s--", color=ORANGE, ms=4, label="validation")
-    left.set_ylabel("loss (nats)")
-    for name, mark, colour in (("accuracy", "s--", ORANGE), ("auc", "^:", GREY)):
-        if f"val_{name}" in history:
-            label = {"accuracy": "accuracy", "auc": "AUC"}[name]
-            right.plot(epochs, history[f"val_{name}"], mark, color=colour, ms=4, label=label)
-    right.set_ylabel("on the validation cells")
-    for axis in (left, right):
-        axis.set_xlabel("epoch")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(alpha=0.25)
-        if "whole" in phases and "head" in phases:
-            boundary = phases.count("whole") + 0.5
-            axis.axvline(boundary, color="black", lw=1)
-            axis.annotate(
-                "head only",
-                (boundary, 1),
-                (2, 2),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                va="bottom",
-                fontsize=8,
-            )
-    left.legend(fontsize=8)
-    if right.get_legend_handles_labels()[0]:
-        right.legend(fontsize=8)
-    return figure
-
-
-def plot_roc(labels, named_scores):
-    """The receiver operating characteristic of one or more classifiers.
-
-    Args:
-        labels: N ints, parasitized = 1; both classes must occur.
-        named_scores: A dict from a name to N scores: the higher, the more parasitized.
-    """
-    import matplotlib.pyplot as plt
-
-    figure, axis = plt.subplots(figsize=(4, 4), layout="constrained")
-    styles = (("-", BLUE), ("--", ORANGE), (":", GREY), ("-.", "black"))
-    for (name, values), (line, colour) in zip(named_scores.items(), styles, strict=False):
-        false_alarms, found = roc_curve(labels, values)
-        auc = scores(labels, values)["auc"]
-        axis.plot(false_alarms, found, line, color=colour, label=f"{name}: AUC {auc:.3f}")
-    axis.plot([0, 1], [0, 1], lw=0.8, color="black", alpha=0.4)
-    axis.set_xlabel("1 - specificity: uninfected cells called parasitized")
-    axis.set_ylabel("sensitivity: parasitized cells found")
-    axis.set_aspect("equal")
-    axis.grid(alpha=0.25)
-    axis.legend(loc="lower right", fontsize=8)
-    return figure
-
-
-def plot_confusion(labels, predictions):
-    """The four counts of a decision: rows are the truth, columns what was called.
-
-    Args:
-        labels, predictions: N ints each, parasitized = 1.
-    """
-    import matplotlib.pyplot as plt
-
-    table = confusion(labels, predictions)
-    shares = table / np.maximum(table.sum(1, keepdims=True), 1)
-    figure, axis = plt.subplots(figsize=(3.6, 3.2), layout="constrained")
-    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(2, 2):
-        text = f"{table[row, column]:,}\n{shares[row, column]:.1%}"
-        colour = "white" if shares[row, column] > 0.5 else "black"
-        axis.text(column, row, text, ha="center", va="center", color=colour, fontsize=11)
-    names = [name.lower() for name in CLASSES]
-    axis.set_xticks([0, 1], names)
-    axis.set_yticks([0, 1], names, rotation=90, va="center")
-    axis.set_xlabel("called")
-    axis.set_ylabel("truth")
-    return figure
-
-
-def overlay(image, saliency):
-    """An image with its saliency map: faded to grey, and tinted where the map is strong.
-
-    Args:
-        image: `(H, W, 3)`, uint8 or float in [0, 1].
-        saliency: `(h, w)`, not negative; brought to the size of the image.
-
-    Returns:
-        `(H, W, 3)` uint8.
-    """
-    image = np.asarray(image)
-    if image.dtype != np.uint8:
-        image = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
-    saliency = np.asarray(saliency, np.float32)
-    # Single pixels stand far above the rest: the 99th percentile is the top of the scale.
-    top = np.percentile(saliency, 99) or saliency.max() or 1
-    tint = Image.fromarray(np.uint8(255 * np.clip(saliency / top, 0, 1)))
-    tint = tint.resize(image.shape[1::-1], Image.Resampling.BILINEAR)
-    strength = np.asarray(tint, np.float32)[..., None] / 255  # (H, W, 1)
-    grey = image.mean(-1, keepdims=True) * 0.8
-    return np.uint8(grey * (1 - strength) + np.array([255, 210, 0]) * strength)
-
-
-def show_saliency(images, maps, titles=None):
-    """Cells above, and below each where its map is strong.
-
-    Args:
-        images: N images, as for `overlay`.
-        maps: N maps, `(h, w)`.
-        titles: N strings, or None.
-    """
-    import matplotlib.pyplot as plt
-
-    count = len(images)
-    figure, axes = plt.subplots(
-        2, count, figsize=(1.3 * count, 2.8), squeeze=False, layout="constrained"
-    )
-    for k, (image, saliency) in enumerate(zip(images, maps, strict=True)):
-        axes[0, k].imshow(np.asarray(image))
-        axes[1, k].imshow(overlay(image, saliency))
-        if titles:
-            axes[0, k].set_title(titles[k], fontsize=8)
-    for axis in axes.flat:
-        axis.axis("off")
-    return figure
+def milliseconds(function, runs=1):
+    """How long a function takes: the best of some calls, for other work can only slow it down."""
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        function()
+        times.append(1000 * (time.perf_counter() - start))
+    return min(times)
