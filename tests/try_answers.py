@@ -23,7 +23,7 @@ from malaria.given.grading import diagnosis
 from malaria.given.grading.desk import _run, in_child
 from malaria.given.grading.isolation import Child, run_children
 from malaria.given.grading.plugin import by_exercise
-from malaria.given.grading.standing_in import MODULES, import_modules
+from malaria.given.grading.standing_in import modules_for
 from malaria.given.grading.verdict import DONE
 from malaria.given.quiet_start import import_tensorflow
 from tests import answers
@@ -81,13 +81,14 @@ class Trial:
 
 def records_of(config, answer, items, stop_early):
     """Run the tests on an answer within the reference, if asked up to the first that fails."""
-    import_modules(answer.number, MODULES)
-    module = importlib.import_module(f"malaria.{BY_NUMBER[answer.number].module}")
-    setattr(module, answer.replacement.__name__, answer.replacement)
-    for record in _run(config, items):
-        yield record
-        if stop_early and record["outcome"] != DONE:
-            return
+    for item in items:
+        item.add_marker(pytest.mark.filterwarnings("ignore"))
+    with modules_for(answer.number) as module:
+        setattr(module, answer.replacement.__name__, answer.replacement)
+        for record in _run(config, items):
+            yield record
+            if stop_early and record["outcome"] != DONE:
+                return
 
 
 def verdict_on(result):

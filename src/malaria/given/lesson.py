@@ -101,7 +101,6 @@ def check(number):
     import pytest
 
     from malaria.given.grading.plugin import VERDICTS
-    from malaria.given.grading.standing_in import imported_anew
 
     class Keep:
         """A pytest plugin that takes the verdict out of the run."""
@@ -115,7 +114,7 @@ def check(number):
     arguments = [f"{malaria.PROJECT}/tests/test_{exercise.module}.py", "-m", exercise.marker]
     arguments += ["--in-process", f"--config-file={malaria.PROJECT}/pyproject.toml"]
     arguments += ["-p", "no:terminal", "-p", "no:cacheprovider"]
-    with imported_anew(), contextlib.redirect_stdout(io.StringIO()) as output:
+    with contextlib.redirect_stdout(io.StringIO()) as output:
         pytest.main(arguments, plugins=[keep])
     if not keep.verdicts:
         print(f"Exercise {number} could not be graded.", output.getvalue())

@@ -5,8 +5,9 @@ import os
 import sys
 import tempfile
 import time
+import warnings
 from collections import deque
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -18,12 +19,13 @@ from malaria import LESSON_MODULES
 from malaria.given.exercises import BY_NUMBER
 from malaria.given.grading import diagnosis
 from malaria.given.grading.isolation import Child, Ended, run_children
-from malaria.given.grading.standing_in import MODULES, NAMES, OWN, import_modules, reference_set
+from malaria.given.grading.standing_in import MODULES, NAMES, OWN, REFERENCE, modules_for
 from malaria.given.grading.verdict import CRASHED, DONE, NOT_STARTED, TIMED_OUT, WRONG, Verdict
 from malaria.given.grading.worker import Worker
 
 FORK, WORKER, HERE = "fork", "worker", "here"
 LIMIT = 60.0  # seconds for the tests of one exercise; the slowest of the reference takes about 6
+PATIENCE = 30.0  # seconds for finding out which known mistake it is; without one, nothing is said
 
 
 class Job(NamedTuple):
@@ -65,7 +67,7 @@ def grade_exercise(number, items, limit=LIMIT):
     Returns:
         `(verdict, records)`: a `Verdict`, and what became of each test.
     """
-    seconds, first = 0.0, None
+    seconds, tried = 0.0, {}
     for how in (OWN, NAMES, MODULES):
         ended = yield Job("run_tests", number, how, limit)
         seconds += ended.seconds
@@ -73,17 +75,19 @@ def grade_exercise(number, items, limit=LIMIT):
         verdict = Verdict(number, stood_in=how != OWN)
         for record in records:
             verdict.add(record["test"], record["outcome"], record["sentence"])
+        tried[how] = verdict, records
         if verdict.outcome in (DONE, NOT_STARTED) or (how != OWN and verdict.outcome == WRONG):
             break
-        if first is None:
-            first = verdict, records
-            if verdict.outcome == TIMED_OUT:
-                limit /= 3  # with the reference around it, what is right is quick
-    if verdict.outcome == TIMED_OUT:
-        verdict, records = first
+        if verdict.outcome == TIMED_OUT and how == OWN:
+            limit /= 3  # with the reference around it, what is right is quick
+    else:
+        # Among the learner's own modules, all else being right, it failed by itself. What it lacks
+        # among the reference's modules, such as a helper in another one, is no fault.
+        verdict, records = tried[OWN if tried[NAMES][0].outcome == TIMED_OUT else NAMES]
     if verdict.outcome in (WRONG, CRASHED):
-        ended = yield Job("diagnose", number, records, max(limit, LIMIT))
-        verdict.diagnosis = ended.records[0] if ended.records else ""
+        ended = yield Job("diagnose", number, records, PATIENCE)
+        sentences = [record for record in ended.records if isinstance(record, str)]
+        verdict.diagnosis = sentences[0] if sentences else ""
         seconds += ended.seconds
     verdict.printed = "\n".join(r["printed"] for r in records if r["outcome"] != DONE)
     verdict.seconds = round(seconds, 2)
@@ -125,11 +129,12 @@ def run_tests(config, number, items, how):
         the first test that finds a stub, or a module that cannot be imported, the others are left
         out: they would find the same.
     """
-    with state_kept():
-        importable = import_modules(number, how)
-    with reference_set(number) if importable and how != OWN else nullcontext():
+    with ExitStack() as stack:
+        with state_kept(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module = stack.enter_context(modules_for(number, how))
         for record in _run(config, items):
-            same_for_all = not importable or record["outcome"] == NOT_STARTED
+            same_for_all = module is None or record["outcome"] == NOT_STARTED
             yield record | {"same_for_all": same_for_all}
             if same_for_all:
                 return
@@ -179,19 +184,16 @@ def diagnose(config, number, items, records):
     def signature(records):
         return ((r["test"], r["outcome"], r["sentence"]) for r in records)
 
-    def candidates():
+    def candidates(module):
         for answer in diagnosis.known_mistakes(number):
-            with reference_set(number) as module:
-                setattr(module, exercise.name, answer.replacement)
-                records = _run(config, items)
-                yield answer.sentence, signature(records)
-                records.close()
+            setattr(module, exercise.name, answer.replacement)
+            records = _run(config, items)
+            yield answer.sentence, signature(records)
+            records.close()
 
-    try:
-        own = list(signature(record for record, _ in pairs))
-        yield diagnosis.find(own, candidates())
-    except (Exception, SystemExit):  # a module that cannot be imported
-        yield ""
+    own = list(signature(record for record, _ in pairs))
+    with modules_for(number, REFERENCE) as module:
+        yield diagnosis.find(own, candidates(module))
 
 
 def grade_all(config, items_of, limit=LIMIT, where=FORK):

@@ -6,67 +6,78 @@ What `how` means, from the least help to the most:
     names     the reference's functions and classes are set on the learner's modules by name;
               helpers that the learner added stay
     modules   the other modules are the reference's altogether
+    reference all modules are the reference's: the place for a known mistake
 """
 
 import importlib
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import malaria
 from malaria.given.exercises import BY_NUMBER, EXERCISES
 
-OWN, NAMES, MODULES = "own", "names", "modules"
-
-
-def import_modules(number, how=OWN):
-    """Import what exercise `number` needs, before its tests do.
-
-    A module that cannot be imported is the fault of its own exercises only: for the others the
-    reference is imported under its name. With `NAMES` and `MODULES`, run it in a process that
-    grades and then ends, or within `reference_set`.
-
-    Args:
-        number: The exercise.
-        how: `OWN`, `NAMES` or `MODULES`.
-
-    Returns:
-        Whether the exercise's own module can be imported.
-    """
-    # A compiled copy is told from the text by its size and by whole seconds: a learner who saves
-    # twice in a second would be graded by the first text.
-    sys.dont_write_bytecode = True
-    for name in earlier_modules(number):
-        try:
-            if how == MODULES and f"malaria.{name}" not in sys.modules:
-                raise ImportError("the reference's is wanted")
-            importlib.import_module(f"malaria.{name}")
-        except (Exception, SystemExit):
-            with malaria.reference_in_front():
-                importlib.import_module(f"malaria.{name}")
-    try:
-        importlib.import_module(f"malaria.{BY_NUMBER[number].module}")
-    except (Exception, SystemExit):  # the tests will say what is the matter
-        return False
-    return True
+OWN, NAMES, MODULES, REFERENCE = "own", "names", "modules", "reference"
 
 
 @contextmanager
-def imported_anew():
-    """Import the lesson modules from their files again, and take the present ones back in the end.
+def modules_for(number, how=OWN):
+    """Import what the tests of exercise `number` use, from the files as they are now.
 
-    A notebook's are patched when a file is saved: what was deleted stays, and so does all if the
-    file cannot be read.
+    A module that cannot be imported is the fault of its own exercises only: for the others the
+    reference is imported under its name. In the end the modules are those that were there before.
+
+    Args:
+        number: The exercise.
+        how: `OWN`, `NAMES`, `MODULES` or `REFERENCE`.
+
+    Yields:
+        The exercise's own module, or None if it cannot be imported: its tests will say why.
     """
-    names = [f"malaria.{name}" for name in malaria.LESSON_MODULES]
-    kept = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    kept = _forget_modules()
     try:
-        yield
+        for name in earlier_modules(number):
+            module = _import_earlier(name, how)
+            # Before the next is imported, which may take a name from here and give it another.
+            if how == NAMES:
+                set_reference(module, number)
+        own = _import_own(BY_NUMBER[number].module, how)
+        if own is not None and how != OWN:
+            set_reference(own, number)
+        yield own
     finally:
-        for name in names:
-            sys.modules.pop(name, None)
+        _forget_modules()
         for name, module in kept.items():
-            sys.modules[name] = module
-            setattr(malaria, name.rpartition(".")[2], module)
+            sys.modules[f"malaria.{name}"] = module
+            setattr(malaria, name, module)
+
+
+def _forget_modules():
+    """Let the lesson modules be imported anew; returns those of the present, by name."""
+    present = {}
+    for name in malaria.LESSON_MODULES:
+        module = sys.modules.pop(f"malaria.{name}", None)
+        vars(malaria).pop(name, None)
+        if module is not None:
+            present[name] = module
+    return present
+
+
+def _import_earlier(name, how):
+    if how in (OWN, NAMES):
+        try:
+            return importlib.import_module(f"malaria.{name}")
+        except (Exception, SystemExit):
+            pass
+    with malaria.reference_in_front():
+        return importlib.import_module(f"malaria.{name}")
+
+
+def _import_own(name, how):
+    try:
+        with malaria.reference_in_front() if how == REFERENCE else nullcontext():
+            return importlib.import_module(f"malaria.{name}")
+    except (Exception, SystemExit):
+        return None
 
 
 def earlier_modules(number):
@@ -74,30 +85,15 @@ def earlier_modules(number):
     return malaria.LESSON_MODULES[: malaria.LESSON_MODULES.index(BY_NUMBER[number].module)]
 
 
-@contextmanager
-def reference_set(number):
-    """Set every exercise but one on the learner's modules, and take it back in the end.
+def set_reference(module, number):
+    """Set the reference's exercises on a module: its own, and those that it took from earlier ones.
 
-    Yields:
-        The module of the exercise, on which nothing is set that it has of its own.
+    Exercise `number` is left as it is.
     """
-    own = importlib.import_module(f"malaria.{BY_NUMBER[number].module}")
-    earlier = earlier_modules(number)
-    modules = [importlib.import_module(f"malaria.{name}") for name in earlier] + [own]
-    kept = [dict(vars(module)) for module in modules]
+    place = malaria.LESSON_MODULES.index(module.__name__.rpartition(".")[2])
     for exercise in EXERCISES:
-        if exercise.number == number or f"malaria.{exercise.module}" not in sys.modules:
-            continue
-        if exercise.module not in earlier and exercise.module != BY_NUMBER[number].module:
-            continue
-        reference = getattr(importlib.import_module(f"solutions.{exercise.module}"), exercise.name)
-        for module in modules:
-            # Where it belongs, and wherever it was imported by name.
-            if module.__name__ == f"malaria.{exercise.module}" or hasattr(module, exercise.name):
-                setattr(module, exercise.name, reference)
-    try:
-        yield own
-    finally:
-        for module, names in zip(modules, kept, strict=True):
-            vars(module).clear()
-            vars(module).update(names)
+        of = malaria.LESSON_MODULES.index(exercise.module)
+        present = of == place or (of < place and hasattr(module, exercise.name))
+        if present and exercise.number != number:
+            reference = importlib.import_module(f"solutions.{exercise.module}")
+            setattr(module, exercise.name, getattr(reference, exercise.name))
