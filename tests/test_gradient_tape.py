@@ -66,7 +66,8 @@ def model_differences(model, images, labels, epsilon=1e-6):
 
 def worst(found, expected):
     """The greatest difference between two lists of arrays; NaN if there is a NaN."""
-    return max(np.abs(np.asarray(f) - e).max() for f, e in zip(found, expected, strict=True))
+    # Not Python's max(), which loses a NaN that does not come first.
+    return np.max([np.abs(np.asarray(f) - e).max() for f, e in zip(found, expected, strict=True)])
 
 
 # 5.1
@@ -86,6 +87,29 @@ def test_the_gradient_of_a_sum_of_cubes(dtype):
     )
 
 
+@pytest.mark.exercise("5.1")
+@pytest.mark.parametrize("shape", [(), (3,), (3, 1), (3, 3)], ids=str)
+@pytest.mark.parametrize("kind", ["tensor", "array"])
+def test_the_gradient_of_a_function_that_mixes_its_elements(shape, kind):
+    """The square of a weighted sum, negative slopes included: 2 (sum w x) w."""
+    rng = np.random.default_rng(4)
+    weights, values = rng.normal(size=shape), rng.normal(size=shape)
+
+    def function(x):
+        return tf.reduce_sum(weights * tf.ensure_shape(x, shape)) ** 2
+
+    point = tf.constant(values) if kind == "tensor" else np.array(values)
+    found = gradient_tape.gradient_at(function, point)
+    assert found is not None, f"At a point of the shape {shape}, a plain {kind}, it is None."
+    assert found.shape == shape, f"A point of the shape {shape} gave the shape {found.shape}."
+    assert tf.is_tensor(found), f"A {type(found).__name__} came back instead of a tensor."
+    error = np.abs(found - 2 * np.sum(weights * values) * weights).max()
+    assert error <= 1e-9, (
+        f"At a point of the shape {shape} the gradient of (sum of w x) squared is off by"
+        f" {error:.1e}. Give the function the point as it is, and all of it at once."
+    )
+
+
 # 5.2
 
 
@@ -96,7 +120,7 @@ def test_differences_of_a_product_of_sines(shape):
     point = tf.constant(RNG.normal(size=shape))
     found = gradient_tape.numerical_gradient(lambda x: tf.reduce_sum(tf.sin(2 * x)), point, 1e-4)
     assert found.shape == shape, f"A point of shape {shape} gave the shape {found.shape}."
-    error = np.abs(found.numpy() - 2 * np.cos(2 * point.numpy())).max()
+    error = np.abs(np.asarray(found) - 2 * np.cos(2 * point.numpy())).max()
     assert error <= 1e-6, (
         f"The gradient of sum(sin(2x)) is off by {error:.1e}. One-sided differences are off by"
         " about epsilon, central ones by its square."
@@ -116,9 +140,54 @@ def test_differences_are_central():
 def test_each_element_is_moved_alone():
     """A function that mixes its elements: the gradient of x0 x1 x2 at (1, 2, 3) is (6, 3, 2)."""
     found = gradient_tape.numerical_gradient(tf.reduce_prod, tf.constant([1.0, 2, 3], tf.float64))
-    assert np.abs(found.numpy() - [6, 3, 2]).max() <= 1e-6, (
-        f"The gradient of the product at (1, 2, 3) came out as {found.numpy().round(3).tolist()}."
+    found = np.asarray(found)
+    assert np.abs(found - [6, 3, 2]).max() <= 1e-6, (
+        f"The gradient of the product at (1, 2, 3) came out as {found.round(3).tolist()}."
     )
+
+
+@pytest.mark.exercise("5.2")
+def test_differences_keep_to_the_epsilon_they_are_given():
+    """Of x cubed, (f(x + e) - f(x - e)) / 2e is 3 x squared + e squared: 12.25 at 2 with .5."""
+    found = gradient_tape.numerical_gradient(lambda x: x**3, tf.constant(2.0, tf.float64), 0.5)
+    assert abs(float(found) - 12.25) <= 1e-9, (
+        f"x ** 3 at 2 with epsilon .5 gave {float(found):.4f}; (f(x + e) - f(x - e)) / 2e is 12.25,"
+        " though the slope itself is 12. It takes the function's values at x + e and x - e only."
+    )
+
+
+@pytest.mark.exercise("5.2")
+def test_differences_use_an_epsilon_of_a_thousandth_unless_told_otherwise():
+    """Of x cubed at 0 the central difference is epsilon squared."""
+    found = gradient_tape.numerical_gradient(lambda x: x**3, tf.constant(0.0, tf.float64))
+    assert abs(float(found) - 1e-6) <= 1e-9, (
+        f"x ** 3 at 0 gave {float(found):.2e}, but with the default epsilon of .001 it is 1e-6."
+    )
+
+
+@pytest.mark.exercise("5.2")
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+def test_differences_keep_the_dtype_of_the_point(dtype):
+    """float32 in, float32 out."""
+    point = tf.constant([1.0, -2.0], dtype)
+    found = gradient_tape.numerical_gradient(lambda x: tf.reduce_sum(x**2), point, 0.125)
+    assert found.dtype == dtype, f"A {dtype.name} point gave a {found.dtype.name} gradient."
+    assert np.abs(np.asarray(found) - [2, -4]).max() <= 1e-5, (
+        f"The gradient of sum(x ** 2) at (1, -2) is {np.round(found, 3).tolist()}."
+    )
+
+
+@pytest.mark.exercise("5.2")
+def test_differences_leave_the_point_alone_and_keep_its_shape():
+    """The trace of x times x, whose gradient is twice x transposed, at an array."""
+    point = np.array([[1e-18, 0.1], [0.7, -0.3]])  # of which adding and subtracting leaves 0
+    before = point.copy()
+    found = gradient_tape.numerical_gradient(lambda x: tf.linalg.trace(tf.matmul(x, x)), point)
+    assert np.abs(np.asarray(found) - 2 * before.T).max() <= 1e-6, (
+        "The gradient of trace(x @ x) is not twice x transposed; does the function get the point in"
+        " its own shape?"
+    )
+    assert np.array_equal(point, before), "The array that was given as the point has changed."
 
 
 # 5.3
@@ -167,6 +236,67 @@ def test_back_propagation_uses_no_tape(monkeypatch):
     gradient_tape.head_gradients_by_hand(*map(tf.constant, (features, labels, *weights)))
 
 
+@pytest.mark.exercise("5.3")
+def test_back_propagation_stays_finite_at_large_logits():
+    """Logits of +-1000, by hand: exp(1000) overflows, the gradient does not."""
+    features, labels = tf.constant([[1.0], [1.0], [0.001]], tf.float64), tf.constant([0, 1, 1])
+    w1, b1 = tf.constant([[1.0]], tf.float64), tf.constant([0.0], tf.float64)
+    w2, b2 = tf.constant([[1000.0, -1000.0]], tf.float64), tf.constant([0.0, 0.0], tf.float64)
+    # The logits are (1000, -1000), (1000, -1000), (1, -1): right, wrong and half wrong.
+    p = 1 / (1 + np.exp(-2.0))
+    expected = {
+        "dw1": [[2000 * (1 + 0.001 * p) / 3]],
+        "db1": [2000 * (1 + p) / 3],
+        "dw2": [[(1 + 0.001 * p) / 3, -(1 + 0.001 * p) / 3]],
+        "db2": [(1 + p) / 3, -(1 + p) / 3],
+    }
+    found = gradient_tape.head_gradients_by_hand(features, labels, w1, b1, w2, b2)
+    for (name, theirs), ours in zip(expected.items(), found, strict=True):
+        assert np.allclose(ours, theirs, rtol=1e-12, atol=0), (
+            f"With logits of +-1000 {name} is {np.ravel(ours).tolist()}, not"
+            f" {np.ravel(theirs).tolist()}. Compute the softmax so that no exp() overflows, and"
+            " the gradient by the chain rule, not by differences."
+        )
+
+
+@pytest.mark.exercise("5.3")
+def test_back_propagation_takes_float32():
+    """float32 and int32, as the network is trained."""
+    features, labels, weights = head_case()
+    wide = gradient_tape.head_gradients_by_hand(*map(tf.constant, (features, labels, *weights)))
+    narrow = [tf.constant(a, tf.float32) for a in (features, *weights)]
+    found = gradient_tape.head_gradients_by_hand(
+        narrow[0], tf.constant(labels, tf.int32), *narrow[1:]
+    )
+    for name, ours, theirs in zip(("dw1", "db1", "dw2", "db2"), found, wide, strict=True):
+        error = np.abs(np.float64(ours) - theirs).max()
+        assert error <= 1e-5, f"In float32 {name} is off by {error:.1e}."
+
+
+@pytest.mark.exercise("5.3")
+def test_back_propagation_keeps_the_dtype_of_the_features():
+    """float32 in, float32 out."""
+    features, labels, weights = head_case()
+    features, *weights = (tf.constant(a, tf.float32) for a in (features, *weights))
+    found = gradient_tape.head_gradients_by_hand(features, tf.constant(labels), *weights)
+    for name, ours in zip(("dw1", "db1", "dw2", "db2"), found, strict=True):
+        assert ours.dtype == tf.float32, f"From float32 {name} came out as {ours.dtype.name}."
+
+
+@pytest.mark.exercise("5.3")
+def test_back_propagation_uses_no_tape_under_another_name(monkeypatch):
+    """Also not `from tensorflow import GradientTape`, nor TensorFlow 1's tf.gradients."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("TensorFlow differentiated; here the chain rule is written by hand.")
+
+    monkeypatch.setattr(tf.GradientTape, "__enter__", refuse)
+    monkeypatch.setattr(tf.autodiff.ForwardAccumulator, "__enter__", refuse)
+    monkeypatch.setattr(tf.compat.v1, "gradients", refuse)
+    features, labels, weights = head_case()
+    gradient_tape.head_gradients_by_hand(*map(tf.constant, (features, labels, *weights)))
+
+
 # 5.4
 
 
@@ -211,6 +341,79 @@ def test_a_variable_without_a_gradient_is_named(compiled):
         function(model, images, labels)
 
 
+class Strict(SmallModel):
+    """A small model that takes images of its own dtype only, as a convolution does."""
+
+    def features(self, images, training):
+        assert images.dtype == self.dtype, f"The model got {images.dtype.name} images."
+        return super().features(images, training)
+
+
+@pytest.mark.exercise("5.4")
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+def test_loss_and_gradients_in_a_graph_keep_the_dtype(dtype):
+    """Compiled and eager agree, in float32 as well; what comes back are tensors."""
+    images, labels = small_batches()[0]
+    images = tf.cast(images, dtype)
+    model, twin = Strict(dtype=dtype), Strict(dtype=dtype)
+    eager = gradient_tape.loss_and_gradients(model, images, labels)
+    graph = tf.function(lambda x, y: gradient_tape.loss_and_gradients(twin, x, y))(images, labels)
+    for where, (loss, gradients) in (("eager", eager), ("in a graph", graph)):
+        found = [loss, *gradients]
+        assert all(tf.is_tensor(part) and part.dtype == dtype for part in found), (
+            f"A {dtype.name} model, {where}, gave other things than {dtype.name} tensors."
+        )
+    error = worst([graph[0], *graph[1]], [part.numpy() for part in (eager[0], *eager[1])])
+    assert error <= 1e-5, f"In a graph the loss or a gradient differs by {error:.1e}."
+    mean = tf.reduce_mean(tf.reshape(images, (-1, 48)) @ model.base_kernel, axis=0)
+    error = np.abs(model.moving_mean - 0.1 * mean).max()
+    assert error <= 1e-6, "After one pass in training mode the moving mean is not where it belongs."
+
+
+@pytest.mark.exercise("5.4")
+def test_the_loss_and_its_gradients_are_finite_at_huge_logits():
+    """A cell that is wrong and certain still pulls with its whole weight."""
+    model, (images, labels) = SmallModel(), small_batches()[0]
+    model.w2.assign(1e5 * model.w2)
+    expected_loss = model_loss(model, images, labels)()
+    statistics = model.moving_mean.numpy()
+    right = (model(images, training=True).numpy().argmax(1) == labels).numpy()
+    model.moving_mean.assign(statistics)
+    assert not right.all()  # or the case would show nothing
+    loss, gradients = gradient_tape.loss_and_gradients(model, images, labels)
+    assert abs(float(loss) - expected_loss) <= 1e-9 * expected_loss, (
+        f"With logits in the thousands the loss is {float(loss):.4g}, not {expected_loss:.4g}."
+    )
+    place = [v is model.b2 for v in model.trainable_variables].index(True)
+    signs = np.where(labels.numpy()[~right] == 1, -1, 1).sum() / len(labels)
+    found = gradients[place].numpy()
+    assert np.abs(found - [-signs, signs]).max() <= 1e-6, (
+        f"With logits in the thousands the gradient of the last bias is {found.round(4).tolist()},"
+        f" not {[-signs, signs]}: a clipped or overflowing probability has no slope."
+    )
+
+
+@pytest.mark.exercise("5.4")
+def test_a_gradient_of_zero_is_no_missing_gradient():
+    """Where every ReLU is off, the layers below get zeros: that is a value, not a None."""
+    model, (images, labels) = SmallModel(), small_batches()[0]
+    model.b1.assign(-100 * tf.ones_like(model.b1))
+    _, gradients = gradient_tape.loss_and_gradients(model, images, labels)
+    assert len(gradients) == 5, f"{len(gradients)} gradients came back for 5 variables."
+
+
+@pytest.mark.exercise("5.4")
+def test_only_variables_without_a_gradient_are_named():
+    """A list of all variables helps nobody."""
+    model, (images, labels) = SmallModel(), small_batches()[0]
+    model.forgotten = tf.Variable([1.0], dtype=tf.float64, name="forgotten_layer")
+    with pytest.raises(ValueError, match="forgotten_layer") as caught:
+        gradient_tape.loss_and_gradients(model, images, labels)
+    assert model.w1.name not in str(caught.value), (
+        f"The ValueError names {model.w1.name} too, which has a gradient."
+    )
+
+
 # 5.5
 
 
@@ -233,6 +436,30 @@ def test_short_gradients_stay_as_they_are(scale):
     assert worst(found, [g.numpy() for g in gradients]) <= 1e-7, (
         f"Gradients of norm {scale} were changed, though the greatest norm is 1."
     )
+
+
+@pytest.mark.exercise("5.5")
+@pytest.mark.parametrize(("norm", "limit"), [(3.0, 4.0), (0.3, 0.2), (3.0, 2), (1e-3, 1e-4)])
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "in a graph"])
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+def test_the_norm_is_held_against_the_bound(norm, limit, compiled, dtype):
+    """Norms and bounds on both sides of 1, where a norm and its square differ in order."""
+    clip = gradient_tape.clip_gradients
+    clip = tf.function(clip, autograph=True) if compiled else clip
+    gradients = [tf.constant([0.6, 0.0], dtype) * norm, tf.constant([[0.8]], dtype) * norm]
+    given = list(gradients)
+    found = clip(given, limit)
+    kept = [id(part) for part in given] == [id(part) for part in gradients]
+    assert kept, "The list that was given has changed; make a new one."
+    assert len(found) == 2, f"2 gradients gave {len(found)}."
+    for ours, theirs in zip(found, gradients, strict=True):
+        assert ours.dtype == dtype, f"A {dtype.name} gradient came back as {ours.dtype.name}."
+        expected = theirs.numpy() * min(1, limit / norm)
+        assert np.allclose(ours, expected, rtol=1e-5, atol=0), (
+            f"Of gradients with the norm {norm}, clipped to {limit}, one came back as"
+            f" {np.ravel(ours).tolist()} instead of {np.ravel(expected).round(5).tolist()}. Hold"
+            " the norm itself against the bound."
+        )
 
 
 # 5.6
@@ -322,12 +549,93 @@ def test_the_first_step_has_the_size_of_the_learning_rate():
     """Bias correction makes it so, be the gradient small or large."""
     variable = tf.Variable([1.0, 1.0], dtype=tf.float64)
     gradient = tf.constant([0.1, -5.0], tf.float64)
-    gradient_tape.Adam([variable], learning_rate=0.01).apply([gradient])
+    # Kept in a name: a method that tf.function compiles does not keep its object alive.
+    optimizer = gradient_tape.Adam([variable], learning_rate=0.01)
+    optimizer.apply([gradient])
     steps = variable.numpy() - 1
     assert np.abs(steps - [-0.01, 0.01]).max() <= 2e-6, (
         f"The first steps for the gradients .1 and -5 are {steps.round(5).tolist()}, not -.01 and"
         " +.01: look at the bias correction and at the sign."
     )
+
+
+def adam_by_numpy(start, gradients, rate, beta_1, beta_2, epsilon, before_correction):
+    """The values after all steps."""
+    values = [value.copy() for value in start]
+    m, v = ([np.zeros_like(value) for value in values] for _ in range(2))
+    for t, step in enumerate(gradients, start=1):
+        for i, g in enumerate(step):
+            m[i] = beta_1 * m[i] + (1 - beta_1) * g
+            v[i] = beta_2 * v[i] + (1 - beta_2) * g * g
+            root = np.sqrt(1 - beta_2**t)
+            if before_correction:
+                change = root / (1 - beta_1**t) * m[i] / (np.sqrt(v[i]) + epsilon)
+            else:
+                change = m[i] / (1 - beta_1**t) / (np.sqrt(v[i]) / root + epsilon)
+            values[i] = values[i] - rate * change
+    return values
+
+
+@pytest.mark.exercise("5.6")
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+@pytest.mark.parametrize("betas", [(0.5, 0.9, 0.1), (0.8, 0.5, 1e-3)], ids=str)
+def test_adam_follows_its_arguments(betas, dtype):
+    """Other rates of decay, another epsilon, two variables of one shape, zeros among the slopes."""
+    rng = np.random.default_rng(2)
+    start = [rng.normal(size=(3,)) for _ in range(2)]
+    gradients = [[rng.normal(size=3) * (rng.random(3) < 0.6) for _ in start] for _ in range(8)]
+    variables = [tf.Variable(value, dtype=dtype) for value in start]
+    beta_1, beta_2, epsilon = betas
+    optimizer = gradient_tape.Adam(
+        variables, learning_rate=0.1, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon
+    )
+    for step in gradients:
+        optimizer.apply([tf.constant(g, dtype) for g in step])
+    error = min(
+        worst([v.numpy() for v in variables], adam_by_numpy(start, gradients, 0.1, *betas, before))
+        for before in (False, True)
+    )
+    assert error <= 1e-4, (
+        f"8 steps of Adam with beta_1 {beta_1}, beta_2 {beta_2}, epsilon {epsilon} in {dtype.name}"
+        f" are off by {error:.1e}. Are the arguments used, and has each variable its own averages?"
+    )
+
+
+@pytest.mark.exercise("5.6")
+def test_adam_has_the_defaults_of_the_contract():
+    """A rate of .001 and an epsilon of 1e-7: a gradient as small as epsilon moves less."""
+    variable = tf.Variable([0.0, 0.0, 0.0], dtype=tf.float64)
+    gradient = [5.0, 1e-7, 0.0]
+    optimizer = gradient_tape.Adam([variable])
+    optimizer.apply([tf.constant(gradient, tf.float64)])
+    found = -variable.numpy()
+    right = [
+        -adam_by_numpy([np.zeros(3)], [[np.array(gradient)]], 1e-3, 0.9, 0.999, 1e-7, before)[0]
+        for before in (False, True)
+    ]
+    error = min(np.abs(found - expected).max() for expected in right)
+    assert error <= 1e-6, (
+        f"By default the first step for the gradients 5, 1e-7 and 0 is {found.tolist()}, not"
+        f" {right[0].tolist()} (or, with epsilon before the correction, {right[1].tolist()}):"
+        " learning_rate=1e-3, epsilon=1e-7."
+    )
+
+
+@pytest.mark.exercise("5.6")
+def test_adam_refuses_another_number_of_gradients():
+    """zip would leave the last variables where they are, in silence."""
+    optimizer = gradient_tape.Adam([tf.Variable([1.0]), tf.Variable([2.0])])
+    for count in (1, 3):
+        with refused(f"{count} gradients for 2 variables"):
+            optimizer.apply([tf.constant([1.0])] * count)
+
+
+@pytest.mark.exercise("5.6")
+def test_adam_is_a_module():
+    """So that a checkpoint finds its memory."""
+    variable = tf.Variable([1.0])
+    optimizer = gradient_tape.Adam([variable])
+    assert isinstance(optimizer, tf.Module), "Adam is no tf.Module."
 
 
 # 5.7
@@ -369,6 +677,55 @@ def test_many_steps_learn():
     )
 
 
+@pytest.mark.exercise("5.7")
+def test_train_step_runs_the_model_once():
+    """A second pass would draw another dropout mask and move the statistics twice."""
+    model, (images, labels) = SmallModel(), small_batches()[0]
+    mean = tf.reduce_mean(tf.reshape(images, (-1, 48)) @ model.base_kernel, axis=0).numpy()
+    loss = gradient_tape.train_step(model, Momentum(model.trainable_variables), images, labels)
+    assert model.calls == [("features", True), ("head", True)], (
+        f"In one step the model's parts ran as {list(model.calls)}; each once, with training=True."
+    )
+    assert np.abs(model.moving_mean - 0.1 * mean).max() <= 1e-9, (
+        "After one step the moving mean is not where one pass in training mode takes it."
+    )
+    assert tf.is_tensor(loss), f"The loss is a {type(loss).__name__}, not a tensor."
+
+
+@pytest.mark.exercise("5.7")
+@pytest.mark.parametrize(("arguments", "limit"), [((), 5.0), ((50.0,), 50.0)])
+def test_train_step_clips_at_a_norm_of_5_unless_told_otherwise(arguments, limit):
+    """With a learning rate of 1 and no momentum, the step is as long as the clipped gradient."""
+    model = SmallModel()
+    for variable in (model.w1, model.w2):
+        variable.assign(100 * variable)  # for gradients with a norm far above 50
+    optimizer = Momentum(model.trainable_variables, learning_rate=1.0, momentum=0.0)
+    before = copies(model.trainable_variables)
+    gradient_tape.train_step(model, optimizer, *small_batches()[0], *arguments)
+    after = copies(model.trainable_variables)
+    norm = np.sqrt(sum(((a - b) ** 2).sum() for a, b in zip(after, before, strict=True)))
+    assert abs(norm - limit) <= 1e-6, (
+        f"A huge gradient was applied with a global norm of {norm:.4f}, not {limit}."
+    )
+
+
+@pytest.mark.exercise("5.7")
+def test_train_step_leaves_short_gradients_alone():
+    """Far below the bound a step of plain descent follows the gradient itself."""
+    model, (images, labels) = SmallModel(), small_batches()[0]
+    gradients = model_differences(model, images, labels)
+    norm = np.sqrt(sum((g**2).sum() for g in gradients))
+    before = copies(model.trainable_variables)
+    optimizer = Momentum(model.trainable_variables, learning_rate=0.3, momentum=0.0)
+    gradient_tape.train_step(model, optimizer, images, labels, 3 * norm)
+    expected = [b - 0.3 * g for b, g in zip(before, gradients, strict=True)]
+    error = worst(copies(model.trainable_variables), expected)
+    assert error <= 1e-7, (
+        f"With a bound of three times the gradient's norm a variable is off by {error:.1e}; short"
+        " gradients are not stretched."
+    )
+
+
 # 5.8
 
 
@@ -401,3 +758,16 @@ def test_saliency_agrees_with_differences():
     assert np.array_equal(statistics, model.moving_mean.numpy()), (
         "Making the map changed the batch-norm statistics; call the model with training=False."
     )
+
+
+@pytest.mark.exercise("5.8")
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+@pytest.mark.parametrize("count", [1, 3])
+def test_saliency_keeps_the_dtype_and_the_batch(dtype, count):
+    """Each image's map is the same whatever stands beside it."""
+    model, images = SmallModel(dtype=dtype), tf.cast(small_batches()[0][0][:3], dtype)
+    found = gradient_tape.saliency_map(model, images[:count])
+    assert found.dtype == dtype, f"{dtype.name} images gave a {found.dtype.name} map."
+    assert found.shape == (count, 4, 4), f"{count} images gave the shape {found.shape}."
+    alone = gradient_tape.saliency_map(model, images[:1])
+    assert np.abs(found[0] - alone[0]).max() <= 1e-6, "A map depends on the other images."

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -66,6 +67,40 @@ def test_variables_to_train_refuses_any_other_phase(phase):
     """A misspelt phase must not train the wrong part in silence."""
     with refused(f"the phase {phase!r}"):
         model_training.variables_to_train(SmallModel(), phase)
+
+
+@pytest.mark.exercise("6.1")
+@pytest.mark.parametrize(
+    "phase", ["all", "heads", "wholesale", "WHOLE", "whole ", "h", "w", "the head", 0, 1, True]
+)
+def test_variables_to_train_refuses_what_is_only_similar(phase):
+    """Anything but the two words is an error."""
+    with refused(f"the phase {phase!r}"):
+        model_training.variables_to_train(SmallModel(), phase)
+
+
+@pytest.mark.exercise("6.1")
+def test_variables_to_train_asks_the_model_and_changes_nothing():
+    """Another model, with other names for its weights; asking twice, in both phases."""
+    for _ in range(2):
+        base, head = tf.Variable([1.0]), tf.Variable([2.0])
+        other = SimpleNamespace(
+            trainable_variables=(base, head), base_variables=[base], head_variables=[head]
+        )
+        head_found = model_training.variables_to_train(other, "head")
+        whole_found = model_training.variables_to_train(other, "whole")
+        for phase, found, expected in (
+            ("head", head_found, [head]),
+            ("whole", whole_found, [base, head]),
+        ):
+            assert hasattr(found, "__len__"), f"Phase {phase}: no sequence, but {type(found)}."
+            assert [id(v) for v in found] == [id(v) for v in expected], (
+                f"Phase {phase}: not the variables that the model itself says are of that phase."
+            )
+        assert [base.trainable, head.trainable] == [True, True], (
+            "A variable is not trainable any more; the phase is chosen by what is given to the"
+            " optimizer, the model stays as it is."
+        )
 
 
 # 6.2
@@ -231,6 +266,118 @@ def test_make_train_step_refuses_any_other_phase():
         model_training.make_train_step(model, "tail", Momentum(model.head_variables))
 
 
+@pytest.mark.exercise("6.2")
+def test_make_train_step_fixes_the_phase_when_it_is_made():
+    """Both steps made at first, used in turn, a second optimizer at last: each keeps to its own."""
+    model, (images, labels) = SmallModel(), small_batches()[0]
+    everything = Momentum(model.trainable_variables)
+    whole = model_training.make_train_step(model, "whole", everything)
+    head = model_training.make_train_step(model, "head", Momentum(model.head_variables))
+    still = model_training.make_train_step(
+        model, "head", Momentum(model.head_variables, learning_rate=0.0)
+    )
+    base = [*model.base_variables, *model.batch_norm_statistics]
+    for step, name, expected in (
+        (whole, "whole", (2, 4)),
+        (head, "head", (0, 4)),
+        (still, "head, at a learning rate of 0", (0, 0)),
+        (whole, "whole", (2, 4)),
+    ):
+        before = copies(base), copies(model.head_variables)
+        step(images, labels)
+        found = moved(before[0], base), moved(before[1], model.head_variables)
+        assert found == expected, (
+            f"With the steps of both phases made before any was used, a step of the phase {name}"
+            f" moved {found[0]} of the base's 2 and {found[1]} of the head's 4 variables, not"
+            f" {expected[0]} and {expected[1]}. Nothing that is set later, or kept from before,"
+            " may decide."
+        )
+    assert len(model.trainable_variables) == 5, (
+        "The model has other trainable variables than before; freezing is a matter of the step."
+    )
+
+
+@pytest.mark.exercise("6.2")
+@pytest.mark.parametrize("phase", ["whole", "head"])
+def test_make_train_step_compiles_all_of_the_step(phase):
+    """Base, head and update: none of them runs in Python once the step is traced."""
+
+    class Counted(Momentum):
+        updates = 0
+
+        def apply(self, gradients):
+            self.updates += 1
+            super().apply(gradients)
+
+    model = SmallModel()
+    optimizer = Counted(model.trainable_variables if phase == "whole" else model.head_variables)
+    step = model_training.make_train_step(model, phase, optimizer)
+    for images, labels in small_batches(count=4, last=8):
+        step(images, labels)
+    before = len(model.calls), optimizer.updates
+    for images, labels in small_batches(count=6, last=8):
+        step(images, labels)
+    again = len(model.calls) - before[0], optimizer.updates - before[1]
+    assert again == (0, 0), (
+        f"Phase {phase}: in 6 further steps on batches of one size the model's Python code ran"
+        f" {again[0]} times and the optimizer's {again[1]} times; compile the whole step, once."
+    )
+
+
+@pytest.mark.exercise("6.2")
+@pytest.mark.parametrize("phase", ["whole", "head"])
+def test_make_train_step_runs_the_model_once_a_step(phase):
+    """In float32, within another graph; a second pass would draw a second dropout mask."""
+
+    class Counted(SmallModel):
+        def __init__(self):
+            super().__init__(dtype=tf.float32)
+            self.runs = tf.Variable(0, trainable=False)
+
+        def head(self, features, training):
+            self.runs.assign_add(1)
+            return super().head(features, training)
+
+    class Descent(tf.Module):
+        def __init__(self, variables):
+            super().__init__()
+            self.updated, self.learning_rate = list(variables), tf.Variable(0.1, trainable=False)
+
+        def apply(self, gradients):
+            for variable, gradient in zip(self.updated, gradients, strict=True):
+                variable.assign_sub(self.learning_rate * gradient)
+
+    model = Counted()
+    optimizer = Descent(model.trainable_variables if phase == "whole" else model.head_variables)
+    step = model_training.make_train_step(model, phase, optimizer)
+    outer = tf.function(lambda images, labels: step(images, labels))
+    images, labels = small_batches()[0]
+    loss = outer(tf.cast(images, tf.float32), labels)
+    assert tf.is_tensor(loss), "The loss is no tensor."
+    assert loss.dtype == tf.float32, f"A float32 model gave a {loss.dtype.name} loss."
+    runs = int(model.runs)
+    assert runs == 1, f"Phase {phase}: in one step the head ran {runs} times."
+    assert tf.is_tensor(step(tf.cast(images, tf.float32), labels)), "The loss is no tensor."
+
+
+@pytest.mark.exercise("6.2")
+@pytest.mark.parametrize("phase", ["whole", "head"])
+def test_make_train_step_survives_huge_logits(phase):
+    """exp() of a logit in the thousands overflows; the loss must not."""
+    model, (images, labels) = SmallModel(), small_batches()[0]
+    model.w2.assign(1e5 * model.w2)
+    logits = model.head(model.features(images, phase == "whole"), True)
+    model.moving_mean.assign(tf.zeros_like(model.moving_mean))
+    variables = model.trainable_variables if phase == "whole" else model.head_variables
+    loss = float(model_training.make_train_step(model, phase, Momentum(variables))(images, labels))
+    expected = loss_by_numpy(logits, labels)
+    assert abs(loss - expected) <= 1e-6 * expected, (
+        f"Phase {phase}: with logits in the thousands the loss is {loss:.4g}, not {expected:.4g}."
+    )
+    finite = all(np.isfinite(v.numpy()).all() for v in variables)
+    assert finite, f"Phase {phase}: logits in the thousands turned a variable into NaN."
+
+
 # 6.3
 
 
@@ -375,6 +522,16 @@ def test_evaluate_changes_nothing():
     assert not any(mode for _, mode in model.calls), "The model was called in training mode."
 
 
+@pytest.mark.exercise("6.3")
+def test_evaluate_tells_close_scores_and_certain_ones_apart():
+    """Probabilities of 1 - 1e-9 and 1 - 1e-11 are no tie."""
+    scores = [25.0, 20.0, -25.0, -20.0, 0.5004, 0.5001]
+    labels = [1, 0, 0, 1, 1, 0]
+    logits = [(0.0, score) for score in scores]
+    found = model_training.evaluate(Told(), told(logits, labels))
+    check_figures(found, figures_by_counting(logits, labels), "scores of +-20 and +-25")
+
+
 # 6.4
 
 
@@ -422,16 +579,40 @@ def test_cosine_decay_warms_up_over_a_tenth_unless_told_otherwise():
 
 
 @pytest.mark.exercise("6.4")
-def test_cosine_decay_takes_a_tensor_in_a_graph():
-    """Where the step is counted in the graph; no trace for each step."""
-    compiled = tf.function(lambda step: model_training.cosine_decay(step, 50, 1.0, 0.2))
-    for dtype in (tf.int32, tf.int64, tf.float32):
-        for step in (0, 5, 30, 60):
-            found = float(compiled(tf.constant(step, dtype)))
-            expected = cosine_by_hand(step, 50, 1.0, 0.2)
-            assert abs(found - expected) <= 1e-5, (
-                f"In a graph, step {step} as {dtype.name}: {found:.5f}, not {expected:.5f}."
-            )
+@pytest.mark.parametrize("dtype", [tf.int32, tf.int64, tf.float32])
+def test_cosine_decay_takes_a_tensor(dtype):
+    """A step counter is often a variable."""
+    for step in (0, 5, 30, 60):
+        found = float(model_training.cosine_decay(tf.constant(step, dtype), 50, 1.0, 0.2))
+        expected = cosine_by_hand(step, 50, 1.0, 0.2)
+        assert abs(found - expected) <= 1e-5, (
+            f"Step {step} as a tensor of {dtype.name}: {found:.5f}, not {expected:.5f}."
+        )
+
+
+@pytest.mark.exercise("6.4")
+@pytest.mark.parametrize(
+    ("total", "fraction"), [(5, 0.1), (1, 0.1), (1, 0.0), (1, 0.9), (3, 0.25), (100, 0.004)]
+)
+def test_cosine_decay_takes_warm_ups_shorter_than_a_step(total, fraction):
+    """At whole and at fractional steps: nothing is rounded up to 1."""
+    for quarter in range(4 * total + 8):
+        step = quarter / 4
+        found = model_training.cosine_decay(tf.constant(step), total, 1.0, fraction)
+        expected = cosine_by_hand(step, total, 1.0, fraction)
+        assert abs(float(found) - expected) <= 1e-5, (
+            f"Step {step} of {total}, warm-up {fraction}: {float(found):.5f}, not {expected:.5f}."
+            f" {part_of_the_curve(step, total, fraction)}"
+        )
+
+
+@pytest.mark.exercise("6.4")
+def test_cosine_decay_returns_a_scalar_tensor():
+    """For an int as for a tensor."""
+    for step in (0, 3, 30):
+        found = model_training.cosine_decay(step, 20, 1.0)
+        assert tf.is_tensor(found), f"Step {step} gave a {type(found).__name__}, not a tensor."
+        assert found.shape == (), f"Step {step} gave the shape {found.shape}, no scalar."
 
 
 # 6.5
@@ -508,6 +689,26 @@ def test_base_features_keep_labels_beside_their_images():
         f"On a dataset that comes in another order at each pass, {apart} of {len(labels)} rows of"
         f" features stand beside another image's label; the dataset was read {len(passes)} times."
     )
+
+
+@pytest.mark.exercise("6.5")
+def test_base_features_are_computed_anew_at_every_call():
+    """After the base has changed, and on another dataset; labels are whole numbers."""
+    model = SmallModel()
+    for number, batches in enumerate((small_batches(), small_batches(count=2, seed=9))):
+        model.base_kernel.assign((number + 1) * model.base_kernel)
+        features, labels = model_training.base_features(model, as_dataset(batches))
+        images = np.concatenate([images for images, _ in batches]).reshape(-1, 48)
+        expected = np.tanh(images @ model.base_kernel.numpy())
+        features, labels = np.asarray(features), np.asarray(labels)
+        assert features.shape == expected.shape, (
+            f"Call {number + 1}: {len(images)} images gave features of the shape {features.shape}."
+        )
+        assert np.abs(features - expected).max() <= 1e-9, (
+            f"Call {number + 1}: the features are not those of the base as it is now."
+        )
+        assert labels.dtype.kind in "iu", f"The labels came back as {labels.dtype}, not whole."
+    assert model.base_kernel.trainable, "The base's weights are not trainable any more."
 
 
 # 6.6
@@ -832,9 +1033,73 @@ def test_train_uses_the_learning_rate_of_the_phase(
 
 
 @pytest.mark.exercise("6.6")
-def test_train_shows_its_progress(capfd):
-    """Nobody should wait in front of a silent screen."""
+def test_train_shows_its_progress(capfd, caplog):
+    """Nobody should wait in front of a silent screen; a log is shown as well."""
     tf.get_logger().setLevel("ERROR")  # its warnings are no progress
     trained(small_model(), datasets(), 1, 0)
-    shown = "".join(capfd.readouterr())
+    shown = "".join(capfd.readouterr()) + caplog.text
     assert shown.strip(), "Nothing was written to the screen during the training."
+
+
+@pytest.mark.exercise("6.6")
+def test_train_uses_a_rate_of_a_thousandth_unless_told_otherwise():
+    """The default of each phase against .001 given by name: the head moves as far."""
+    for epochs, name in (((2, 0), "learning_rate"), ((0, 2), "head_learning_rate")):
+        steps = []
+        for options in ({}, {name: 1e-3}):
+            model = small_model()
+            before = copies(model.head_variables)
+            model_training.train(model, *datasets(), *epochs, **options)
+            pairs = zip(before, model.head_variables, strict=True)
+            steps.append(max(float(np.abs(b - v).max()) for b, v in pairs))
+        assert 0.8 <= steps[0] / steps[1] <= 1.25, (
+            f"Without {name} the head moved by {steps[0]:.2g}, with {name}=.001 by {steps[1]:.2g}."
+        )
+
+
+@pytest.mark.exercise("6.6")
+def test_train_counts_small_improvements_too():
+    """Three epochs that gain some millionths each: the last is still the best."""
+    train_set, _ = datasets()
+    one = run_training((train_set, train_set), 0, 3, 1e-3, 5e-6)  # the base's statistics rest
+    losses = one.history["val_loss"]
+    found = val_loss(one.model, train_set)
+    assert abs(found - min(losses)) <= (max(losses) - min(losses)) / 4, (
+        f"The validation losses were {[round(float(x), 6) for x in losses]}; the model that came"
+        f" back has {found:.6f}. However small a gain is, it counts."
+    )
+
+
+@pytest.mark.exercise("6.6")
+def test_train_records_each_epochs_own_figures(worse_and_worse):
+    """While the validation set is unlearnt, its figures fall; the best weights give the first."""
+    history = worse_and_worse.history
+    losses = [float(x) for x in history["val_loss"][:5]]
+    shares = [float(x) for x in history["val_accuracy"][:5]]
+    assert (losses[4] > losses[0] + 0.01, shares[4] < shares[0]) == (True, True), (
+        "In 5 epochs that unlearn the validation set its loss rises and its accuracy falls, but the"
+        f" history says {[round(x, 3) for x in losses]} and {[round(x, 3) for x in shares]}: each"
+        " entry is that of its own epoch."
+    )
+
+
+@pytest.mark.exercise("6.6")
+def test_train_trains_the_head_on_the_best_base(worse_and_worse):
+    """The head hardly moves here, so its training loss is that of the best weights."""
+    expected = val_loss(worse_and_worse.model, worse_and_worse.sets[0])
+    for found in worse_and_worse.history["loss"][5:]:
+        assert abs(float(found) - expected) <= 1e-4, (
+            f"In the head phase the training loss is {float(found):.4f}; with the best weights of"
+            f" the phase before it is {expected:.4f}. Take the best weights back before the base"
+            " runs over the training set."
+        )
+
+
+@pytest.mark.exercise("6.6")
+def test_train_leaves_the_model_trainable(head_epochs):
+    """Freezing is a matter of the step: the model can be trained on afterwards."""
+    count = len(head_epochs.model.trainable_variables)
+    assert count == 5, f"After the head phase the model has {count} trainable variables, not 5."
+    assert ("head", True) in head_epochs.model.calls, (
+        "In the head phase the head never ran in training mode: there is no dropout."
+    )

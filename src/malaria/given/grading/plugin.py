@@ -119,9 +119,6 @@ def pytest_itemcollected(item):
     """Let `-m exercise_3_2` choose the tests of an exercise: a marker's name holds no dot."""
     if number_of(item):
         item.add_marker("exercise_" + number_of(item).replace(".", "_"))
-        # Only the reference must not even warn: a learner's answer may, and be right.
-        if malaria.modules_in_use != malaria.PROJECT / "solutions":
-            item.add_marker(pytest.mark.filterwarnings("ignore"))
 
 
 @pytest.hookimpl(wrapper=True)
