@@ -1,6 +1,7 @@
 """Grades lesson 3: initial weights, convolution, pooling, normalisation, dropout, loss, network."""
 
 import math
+import random
 
 import numpy as np
 import pytest
@@ -96,6 +97,55 @@ def test_he_normal_has_the_dtype_asked_for(dtype):
     check_dtype(cnn_model.he_normal((3, 3, 2, 4), 0), tf.float32, "he_normal without a dtype")
 
 
+def operations_of(function, *arguments):
+    """The kinds of operations in a function's graph, also in the functions that it calls."""
+    graph = tf.function(function).get_concrete_function(*arguments).graph.as_graph_def()
+    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+    return {node.op for node in nodes}
+
+
+@pytest.mark.exercise("3.1")
+@pytest.mark.parametrize(("shape", "fan_in"), [((1, 20000), 1), ((2, 2, 1, 5000), 4)])
+def test_he_normal_counts_the_inputs_and_nothing_else(shape, fan_in):
+    """A single input: a bias that was counted as well would show."""
+    weights = array_of(cnn_model.he_normal(shape, 1), "he_normal")
+    expected = math.sqrt(2 / fan_in)
+    assert abs(float(weights.std()) / expected - 1) <= 0.03, (
+        f"For {shape} the deviation is {weights.std():.4f}; with fan-in {fan_in} it is"
+        f" sqrt(2 / {fan_in}) = {expected:.4f}."
+    )
+
+
+@pytest.mark.exercise("3.1")
+def test_he_normal_leaves_the_global_seeds_alone():
+    """Whoever draws weights must not reset what others draw: shuffles, augmentation, dropout."""
+    tf.random.set_seed(5)
+    expected = tf.random.uniform((3,)).numpy()
+    tf.random.set_seed(5)
+    np.random.seed(5)  # noqa: NPY002
+    random.seed(5)
+    numpys, pythons = str(np.random.get_state()), random.getstate()  # noqa: NPY002
+    found = cnn_model.he_normal((4, 3), 1)
+    assert np.array_equal(expected, tf.random.uniform((3,))), (
+        "he_normal moved TensorFlow's global seed: draw with a stateless operation, or with a"
+        " generator of its own."
+    )
+    after = str(np.random.get_state())  # noqa: NPY002
+    assert after == numpys, "he_normal moved NumPy's global seed."
+    assert random.getstate() == pythons, "he_normal moved the seed of Python's random."
+    assert tf.is_tensor(found), f"he_normal gave a {type(found).__name__}, not a tensor."
+
+
+@pytest.mark.exercise("3.1")
+def test_he_normal_takes_every_seed():
+    """0 is a seed like others."""
+    twice = [[np.asarray(cnn_model.he_normal((4, 3), s)) for s in range(4)] for _ in range(2)]
+    for seed, (first, again) in enumerate(zip(*twice, strict=True)):
+        assert np.array_equal(first, again), f"Seed {seed} gave two results."
+    kinds = len({weights.tobytes() for weights in twice[0]})
+    assert kinds == 4, f"The seeds 0 to 3 gave {kinds} different results."
+
+
 # 3.2
 
 
@@ -119,6 +169,10 @@ CONVOLUTIONS = {
     "one pixel": ({"kernel": (1, 1), "channels": 5}, 1, "SAME"),
     "one pixel, stride 2": ({"kernel": (1, 1)}, 2, "SAME"),
     "one image": ({"batch": 1}, 1, "SAME"),
+    "one pixel, stride 2, even image": ({"height": 8, "width": 10, "kernel": (1, 1)}, 2, "SAME"),
+    "pixels left over, VALID": ({"height": 8, "width": 11, "kernel": (3, 4)}, 2, "VALID"),
+    "stride beyond the kernel, VALID": ({"kernel": (2, 2)}, 3, "VALID"),
+    "kernel beyond the image": ({"height": 2, "width": 3, "kernel": (5, 5)}, 1, "SAME"),
 }
 
 
@@ -194,6 +248,22 @@ def test_conv2d_refuses_what_does_not_fit():
         cnn_model.conv2d(images, kernel, bias, padding="REFLECT")
 
 
+@pytest.mark.exercise("3.2")
+def test_conv2d_is_built_without_a_convolution():
+    """By whatever name it is called: the graph shows the operations."""
+    tensors = [tf.constant(x) for x in conv_case()]
+    called = sorted(op for op in operations_of(cnn_model.conv2d, *tensors) if "Conv" in op)
+    assert not called, f"The operation {called[0]} does the work that this exercise is to build."
+
+
+@pytest.mark.exercise("3.2")
+def test_conv2d_refuses_too_few_channels():
+    """One channel is not broadcast to two."""
+    _, kernel, bias = (tf.constant(x) for x in conv_case())
+    with refused("images of 1 channel and a kernel for 2"):
+        cnn_model.conv2d(tf.zeros((1, 6, 6, 1), tf.float64), kernel, bias)
+
+
 # 3.3
 
 
@@ -234,6 +304,31 @@ def test_max_pool_keeps_the_dtype_and_the_open_batch(dtype):
         found = compiled(tf.ones((batch, 6, 6, 3), dtype))
         check_dtype(found, dtype, "max_pool")
         assert found.shape == (batch, 3, 3, 3), f"A batch of {batch} became {found.shape}."
+
+
+@pytest.mark.exercise("3.3")
+def test_max_pool_is_built_without_a_pooling():
+    """By whatever name it is called: the graph shows the operations."""
+    found = operations_of(cnn_model.max_pool, tf.ones((1, 4, 4, 2)))
+    called = sorted(op for op in found if "Pool" in op)
+    assert not called, f"The operation {called[0]} does the work that this exercise is to build."
+
+
+@pytest.mark.exercise("3.3")
+def test_max_pool_sends_the_gradient_to_the_greatest():
+    """One pixel of each square gets it all; the values lie far below 0."""
+    images = tf.constant(np.random.default_rng(2).normal(-5000, 1000, (2, 5, 4, 3)))
+    gradients = []
+    for function in (cnn_model.max_pool, lambda x: tf.nn.max_pool2d(x, 2, 2, "VALID")):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            pooled = function(images)
+            assert tf.is_tensor(pooled), f"max_pool gave a {type(pooled).__name__}, not a tensor."
+            loss = tf.reduce_sum(pooled**2)
+        gradients.append(tape.gradient(loss, images))
+    assert gradients[0] is not None, "No gradient reaches the images."
+    error = off_by(*gradients)
+    assert error <= 1e-6, f"The gradient of the images is off by up to {error:.2g}."
 
 
 # 3.4
@@ -337,6 +432,54 @@ def test_batch_norm_survives_a_constant_channel():
     assert off_by(y, np.ones((4, 2))) <= 1e-3, f"A constant channel became {np.asarray(y)[0]}."
 
 
+@pytest.mark.exercise("3.4")
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_has_the_gradients_of_the_formula(training):
+    """To x, gamma and beta; in training also through the mean and the variance of the batch."""
+    x, gamma, beta, mean, variance = map(tf.constant, norm_case((3, 2, 2, 2)))
+    weights = tf.constant(np.random.default_rng(0).normal(size=x.shape))
+
+    def plain(x, gamma, beta):
+        m, v = mean, variance
+        if training:
+            m = tf.reduce_mean(x, axis=(0, 1, 2))
+            v = tf.reduce_mean((x - m) ** 2, axis=(0, 1, 2))
+        return gamma * (x - m) / tf.sqrt(v + 1e-3) + beta
+
+    def learned(x, gamma, beta):
+        return cnn_model.batch_norm(x, gamma, beta, mean, variance, training)[0]
+
+    gradients = []
+    for function in (learned, plain):
+        with tf.GradientTape() as tape:
+            tape.watch([x, gamma, beta])
+            loss = tf.reduce_sum(weights * function(x, gamma, beta))
+        gradients.append(tape.gradient(loss, [x, gamma, beta]))
+    for name, ours, theirs in zip(("x", "gamma", "beta"), *gradients, strict=True):
+        assert ours is not None, f"With training={training} no gradient reaches {name}."
+        error = off_by(ours, theirs)
+        assert error <= 1e-8, (
+            f"With training={training} the gradient of {name} is off by up to {error:.2g}: in"
+            " training it flows through the mean and the variance as well."
+        )
+
+
+@pytest.mark.exercise("3.4")
+def test_batch_norm_takes_an_open_batch():
+    """In a graph the number of images may be unknown: the last batch is shorter."""
+    x, *rest = norm_case()
+    tensors = [tf.constant(a) for a in rest]
+    spec = tf.TensorSpec((None, *x.shape[1:]), tf.float64)
+    compiled = tf.function(
+        lambda x: cnn_model.batch_norm(x, *tensors, True), input_signature=[spec]
+    )
+    for batch in (4, 2):
+        found = compiled(tf.constant(x[:batch]))
+        expected = norm_by_numpy(x[:batch], *rest, True, 0.95, 1e-3)
+        error = max(off_by(*pair) for pair in zip(found, expected, strict=True))
+        assert error <= 1e-9, f"In a graph, {batch} images of an open batch: off by {error:.2g}."
+
+
 # 3.5
 
 
@@ -413,6 +556,48 @@ def test_dropout_keeps_the_dtype_and_any_shape(dtype):
     assert found.shape == (3, 4, 4, 2), f"The shape became {found.shape}."
 
 
+@pytest.mark.exercise("3.5")
+def test_dropout_draws_element_by_element_in_images_too():
+    """Not whole channels, and not whole pixels through all channels."""
+    kept = np.asarray(cnn_model.dropout(tf.ones((8, 6, 6, 5)), 0.5, True, (3, 4))) != 0
+    channels = kept.mean(axis=(1, 2))  # of every image and channel, over its 36 pixels
+    assert 0 < channels.min() <= channels.max() < 1, "Whole channels of an image fell together."
+    alike = float((kept == kept[..., :1]).all(axis=-1).mean())
+    assert alike < 0.3, f"At {alike:.0%} of the pixels all 5 channels fell or stayed together."
+
+
+@pytest.mark.exercise("3.5")
+def test_dropout_refuses_a_wrong_rate_in_use_as_well():
+    """A network that is built wrongly should say so before it is trained."""
+    with refused("the rate 1.5 outside training"):
+        cnn_model.dropout(tf.ones((2, 2)), 1.5, False, (0, 0))
+
+
+@pytest.mark.exercise("3.5")
+def test_dropout_uses_both_numbers_of_the_seed():
+    """(1, 2) and (2, 1) have one sum and one product; a rate of .05 has no tenths."""
+    x = tf.ones((100, 80))
+    first, other = (np.asarray(cnn_model.dropout(x, 0.05, True, s)) for s in ((1, 2), (2, 1)))
+    assert not np.array_equal(first, other), "The seeds (1, 2) and (2, 1) gave one mask."
+    share = float((first == 0).mean())
+    assert abs(share - 0.05) <= 0.015, f"With rate 0.05, {share:.1%} of the values were dropped."
+
+
+@pytest.mark.exercise("3.5")
+def test_dropout_has_the_gradient_of_its_mask():
+    """0 where a value was dropped, 1 / (1 - rate) where it was kept, negative values too."""
+    x = tf.constant(np.random.default_rng(0).normal(size=(30, 20)))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = cnn_model.dropout(x, 0.25, True, (1, 2))
+    gradient = tape.gradient(y, x)
+    assert gradient is not None, "No gradient reaches x."
+    error = off_by(gradient * x, y)
+    assert error <= 1e-6, f"The gradient differs from mask / (1 - rate) by up to {error:.2g}."
+    kept = float((np.asarray(gradient)[x < 0] != 0).mean())
+    assert abs(kept - 0.75) <= 0.12, f"Of the negative values {kept:.0%} were kept, not 75%."
+
+
 # 3.6
 
 
@@ -424,7 +609,7 @@ def loss_by_numpy(logits, labels):
 
 
 @pytest.mark.exercise("3.6")
-@pytest.mark.parametrize(("batch", "classes"), [(1, 2), (7, 2), (64, 2), (5, 4)])
+@pytest.mark.parametrize(("batch", "classes"), [(1, 2), (7, 2), (64, 2)])
 def test_softmax_cross_entropy_agrees_with_numpy(batch, classes):
     """Exact to many digits: an extra softmax keeps the loss between .31 and 1.31 unnoticed."""
     rng = np.random.default_rng(batch)
@@ -483,6 +668,41 @@ def test_softmax_cross_entropy_has_the_gradient_of_softmax():
     expected = (exp / exp.sum(1, keepdims=True) - np.eye(2)[labels]) / 6
     error = off_by(tape.gradient(loss, tensor), expected)
     assert error <= 1e-9, f"The gradient is off by up to {error:.2g}."
+
+
+@pytest.mark.exercise("3.6")
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+def test_softmax_cross_entropy_is_finite_for_a_low_row_beside_a_high_one(dtype):
+    """exp(-1000) is 0, and log 0 infinite: each row needs its own greatest logit."""
+    logits = tf.constant([[-1000.0, -1000.0], [-999.0, -1000.0], [1000.0, 1000.0]], dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = cnn_model.softmax_cross_entropy(logits, tf.constant([0, 1, 1]))
+    expected = (2 * math.log(2) + math.log(1 + math.e)) / 3
+    assert abs(float(loss) - expected) <= 1e-3, (
+        f"The loss of a row at -1000, one at -999 and -1000 and one at 1000 is {float(loss)}, not"
+        f" {expected:.4f}: subtract each row's own greatest logit."
+    )
+    p = 1 / (1 + math.exp(-1))
+    expected = np.array([[-0.5, 0.5], [p, -p], [0.5, -0.5]]) / 3
+    error = off_by(tape.gradient(loss, logits), expected)
+    assert error <= 1e-4, f"The gradient at logits of -1000 is off by up to {error:.2g}."
+
+
+@pytest.mark.exercise("3.6")
+def test_softmax_cross_entropy_takes_an_open_batch():
+    """In a graph the number of examples may be unknown: the last batch is shorter."""
+    specs = [tf.TensorSpec((None, 2), tf.float64), tf.TensorSpec((None,), tf.int32)]
+    compiled = tf.function(
+        lambda logits, labels: cnn_model.softmax_cross_entropy(logits, labels),
+        input_signature=specs,
+    )
+    rng = np.random.default_rng(0)
+    for batch in (5, 2):
+        logits, labels = rng.normal(0, 4, (batch, 2)), rng.integers(0, 2, batch)
+        found = compiled(tf.constant(logits), tf.constant(labels, tf.int32))
+        error = abs(float(found) - loss_by_numpy(logits, labels))
+        assert error <= 1e-9, f"In a graph, {batch} examples of an open batch: off by {error:.2g}."
 
 
 # 3.7
@@ -754,3 +974,174 @@ def test_cnn_learns_one_batch_by_heart():
     assert losses[-1] <= 0.25 * losses[0], (
         f"In 80 steps on 8 images the loss went from {losses[0]:.3f} to {losses[-1]:.3f} only."
     )
+
+
+def parts_of(model):
+    """The base's variables by block and the head's by role, told apart by shape and start.
+
+    For a network just built: no two blocks of one width; hidden neither 2 nor F.
+    """
+    kernels = [v for v in model.base_variables if len(v.shape) == 4]
+    blocks, inputs = [], 3
+    while kernels:
+        kernel = next(v for v in kernels if v.shape[2] == inputs)
+        kernels = [v for v in kernels if v is not kernel]
+        inputs = kernel.shape[3]
+        vectors = [v for v in model.base_variables if v.shape == (inputs,)]
+        statistics = [v for v in model.batch_norm_statistics if v.shape == (inputs,)]
+        one, zero = (next((v for v in vectors if np.all(v == k)), None) for k in (1, 0))
+        mean, variance = (next((v for v in statistics if np.all(v == k)), None) for k in (0, 1))
+        assert not any(v is None for v in (one, zero, mean, variance)), (
+            "A batch norm does not start with gamma 1, beta 0, mean 0 and variance 1."
+        )
+        blocks.append((kernel, one, zero, mean, variance))
+    matrices = {v.shape[1]: v for v in model.head_variables if len(v.shape) == 2}
+    vectors = {v.shape[0]: v for v in model.head_variables if len(v.shape) == 1}
+    hidden = next(k for k in vectors if k != 2)
+    return blocks, (matrices[hidden], vectors[hidden], matrices[2], vectors[2])
+
+
+@pytest.mark.exercise("3.7")
+def test_cnn_base_is_convolution_norm_relu_pool():
+    """Down to one pixel the features can only be the last block's values, here by hand."""
+    model = small_cnn(image_size=7, channels=(4, 5), dtype=tf.float64)
+    blocks, _ = parts_of(model)
+    rng = np.random.default_rng(5)
+    x = images = pictures(3, 7, tf.float64)
+    for kernel, gamma, beta, mean, variance in blocks:
+        for v in (gamma, beta, mean):  # a negative gamma tells the order from another
+            v.assign(rng.normal(0, 0.7, v.shape))
+        variance.assign(rng.uniform(0.5, 2, variance.shape))
+        x = tf.nn.conv2d(x, kernel, 1, "SAME")
+        x = tf.nn.relu(gamma * (x - mean) / tf.sqrt(variance + 1e-3) + beta)
+        x = tf.nn.max_pool2d(x, 2, 2, "VALID")
+    expected = x[:, 0, 0].numpy()  # (3, 5): 7 pixels, then 3, then 1
+    found = array_of(model.features(images, training=False), "CNN.features")
+    off = [np.abs(f[:, None] - e).min(axis=1).max() for f, e in zip(found, expected, strict=True)]
+    missed = [
+        np.abs(e[:, None] - f).min(axis=1).max() for f, e in zip(found, expected, strict=True)
+    ]
+    error = float(max(*off, *missed))
+    assert error <= 1e-6, (
+        f"Two blocks on images of 7 pixels leave one pixel; its features differ by up to"
+        f" {error:.2g} from convolution (SAME), batch norm, ReLU, max-pooling (VALID) by hand."
+    )
+
+
+@pytest.mark.exercise("3.7")
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+def test_cnn_statistics_are_those_of_the_convolution(dtype):
+    """Of what comes out of the convolution, before ReLU and pooling; the population's variance."""
+    shares = []
+    for whole in (True, False):
+        model = small_cnn(image_size=2, channels=(4,), dtype=dtype)
+        [(kernel, _, _, mean, variance)], _ = parts_of(model)
+        images = 5 * pictures(2, 2, dtype)
+        values = tf.nn.conv2d(images, kernel, 1, "SAME").numpy()
+        if whole:
+            model(images, training=True)
+        else:
+            model.features(images, training=True)
+        shares += [mean / values.mean((0, 1, 2)), (variance - 1) / (values.var((0, 1, 2)) - 1)]
+    shares = np.array(shares)  # 1 - momentum, for both statistics of every channel
+    assert 0 < shares.mean() < 0.5, f"One call moved them {shares.mean():.0%} of the way."
+    assert np.abs(shares - shares.mean()).max() <= 1e-4, (
+        "After one call in training the moving statistics did not all move one share of the way to"
+        " the mean and the variance of the convolution's values: are they taken once, before ReLU"
+        " and pooling, over batch, rows and columns, and divided by the number of values?"
+    )
+
+
+@pytest.mark.exercise("3.7")
+def test_cnn_head_is_dense_relu_dense():
+    """Outside training, by hand, with biases that are not 0."""
+    model = small_cnn(dtype=tf.float64)
+    _, (w1, b1, w2, b2) = parts_of(model)
+    rng = np.random.default_rng(6)
+    for v in (b1, b2):
+        v.assign(rng.normal(size=v.shape))
+    features = rng.normal(size=(20, w1.shape[0]))
+    expected = np.maximum(features @ w1.numpy() + b1.numpy(), 0) @ w2.numpy() + b2.numpy()
+    error = off_by(model.head(tf.constant(features), training=False), expected)
+    assert error <= 1e-8, f"The head differs from dense - ReLU - dense by up to {error:.2g}."
+
+
+@pytest.mark.exercise("3.7")
+@pytest.mark.parametrize("rate", [0.25, None])
+def test_cnn_drops_hidden_values_at_its_rate(rate):
+    """All hidden values are made 1, and added up: each is 0 or 1 / (1 - rate) in training."""
+    options = {} if rate is None else {"dropout": rate}
+    model = small_cnn(hidden=100, **options)
+    rate = 0.5 if rate is None else rate
+    _, (w1, b1, w2, _) = parts_of(model)
+    w1.assign(tf.zeros_like(w1))
+    b1.assign(tf.ones_like(b1))
+    w2.assign([[1.0, 1.0]] + 99 * [[1.0, 0.0]])  # the sum of all 100, and the first alone
+    features = tf.ones((400, w1.shape[0]))
+    found = np.asarray(model.head(features, training=True)) * (1 - rate)
+    kept, first = found.T
+    scaled = np.abs(found - found.round()).max() <= 1e-3 >= abs(first.max() - 1)
+    assert scaled, (
+        f"With rate {rate} a hidden value of 1 became {first.max() / (1 - rate):.3f} where it was"
+        f" kept, not 1 / {1 - rate} = {1 / (1 - rate):.3f}."
+    )
+    dropped = len(np.unique(kept.round())) > 5 and abs(first.mean() - 1 + rate) <= 0.12
+    assert dropped, (
+        f"With rate {rate}, between {kept.min():.0f} and {kept.max():.0f} of 100 hidden values"
+        f" were kept, the first of them in {first.mean():.0%} of 400 rows: dropout at that rate"
+        " stands after the ReLU."
+    )
+
+
+@pytest.mark.exercise("3.7")
+def test_cnn_call_passes_training_on_to_base_and_head():
+    """model(images, training=True) is what a training step calls."""
+    model = small_cnn(hidden=64)
+    before = [v.numpy().copy() for v in model.batch_norm_statistics]
+    first, second = (np.asarray(model(pictures(), training=True)) for _ in range(2))
+    still = sum(
+        np.array_equal(a, v) for a, v in zip(before, model.batch_norm_statistics, strict=True)
+    )
+    assert still == 0, f"In model(images, training=True) {still} of 4 statistics did not move."
+    assert not np.allclose(first, second), (
+        "Two calls of model(images, training=True) gave the same logits: the head did not drop."
+    )
+
+
+@pytest.mark.exercise("3.7")
+def test_cnn_features_are_standardised_too():
+    """Lesson 6 calls features and head one by one."""
+    mean, std = [0.5, 0.25, 0.1], [0.2, 0.1, 0.3]
+    images = pictures(dtype=tf.float64)
+    plain = small_cnn(dtype=tf.float64)
+    standardising = small_cnn(dtype=tf.float64, mean=mean, std=std)
+    expected = plain.features((images - mean) / np.array(std), False)
+    found = standardising.features(images, False)
+    error = off_by(found, expected)
+    assert error <= 1e-6, f"With mean and deviation the features are off by up to {error:.2g}."
+
+
+@pytest.mark.exercise("3.7")
+@pytest.mark.parametrize("training", [True, False])
+def test_cnn_takes_an_open_batch(training):
+    """In a graph the number of images may be unknown: the last batch is shorter."""
+    model = small_cnn()
+    spec = tf.TensorSpec((None, 16, 16, 3), tf.float32)
+    compiled = tf.function(lambda x: model(x, training=training), input_signature=[spec])
+    for batch in (3, 2):
+        found = compiled(pictures(batch))
+        assert found.shape == (batch, 2), f"{batch} images gave logits of {found.shape} in a graph."
+
+
+@pytest.mark.exercise("3.7")
+def test_cnn_takes_seed_0_and_leaves_the_global_seed_alone():
+    """0 is a seed like others; and a new network does not reset what others draw."""
+    images = pictures()
+    tf.random.set_seed(5)
+    expected = tf.random.uniform((3,)).numpy()
+    tf.random.set_seed(5)
+    first, again = (np.asarray(small_cnn(seed=0)(images)) for _ in range(2))
+    assert np.array_equal(expected, tf.random.uniform((3,))), (
+        "Building a network moved TensorFlow's global seed."
+    )
+    assert np.array_equal(first, again), "Two networks with seed 0 differ."

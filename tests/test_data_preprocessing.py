@@ -133,6 +133,34 @@ def test_read_image_works_in_a_pipeline(tmp_path):
     assert next(iter(dataset)).shape == (16, 16, 3)
 
 
+def triangles(size, count):
+    """The weights of antialiased bilinear resizing along one axis, by hand: `(count, size)`."""
+    scale = size / count
+    centres = (np.arange(count) + 0.5) * scale
+    distance = np.abs(np.arange(size) + 0.5 - centres[:, None]) / max(scale, 1)
+    weights = np.maximum(1 - distance, 0)
+    return weights / weights.sum(1, keepdims=True)
+
+
+@pytest.mark.exercise("2.1")
+@pytest.mark.parametrize(("height", "width", "side"), [(37, 52, 16), (52, 37, 30), (60, 20, 32)])
+def test_read_image_agrees_with_resizing_by_hand(tmp_path, height, width, side):
+    """Against triangle filters: tall and wide, shrunk a little, a lot, and enlarged."""
+    pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    found = as_numpy(
+        data_preprocessing.read_image(save(tmp_path / "a.png", pixels), side), "read_image"
+    )
+    down, across = triangles(height, side), triangles(width, side)
+    expected = np.einsum("ih,hwc,jw->ijc", down, pixels / 255, across)
+    assert found.shape == expected.shape, f"The shape is {found.shape}, not {expected.shape}."
+    error = float(np.abs(found - expected).max())
+    # float32 gives 1e-6, whole levels on the way (as with Pillow) .004, no antialiasing .2.
+    assert error <= 0.006, (
+        f"{height} x {width} pixels, resized to {side} x {side}, are off by up to {error:.3f}:"
+        " stretch the whole image, bilinear and antialiased."
+    )
+
+
 # 2.2
 
 
@@ -174,6 +202,43 @@ def test_channel_statistics_weigh_every_pixel_alike():
     assert np.abs(std - 0.5).max() <= 1e-6, (
         f"A black and a white image together have the deviation .5, not {std.round(3).tolist()}."
     )
+
+
+@pytest.mark.exercise("2.2")
+def test_channel_statistics_of_an_even_channel():
+    """The deviation of equal values is 0: not NaN, and nothing that was added."""
+    images = tf.constant(np.full((4, 8, 8, 3), [0.7, 0.1, 0.5], np.float32))
+    mean, std = data_preprocessing.channel_statistics(images)
+    error = np.abs(np.asarray(mean) - [0.7, 0.1, 0.5]).max()
+    assert error <= 1e-5, f"The mean of even channels is off by {error:.5f}."
+    std = np.asarray(std)
+    assert np.isfinite(std).all(), (
+        "Even channels gave a deviation of NaN: the mean square less the squared mean can come out"
+        " below 0. Average the squared distance from the mean."
+    )
+    assert std.max() <= 1e-5, f"Even channels gave the deviations {std.round(5).tolist()}, not 0."
+
+
+@pytest.mark.exercise("2.2")
+def test_channel_statistics_see_a_small_deviation():
+    """In float32 the mean square less the squared mean has no digit left here."""
+    values = np.random.default_rng(0).random((6, 9, 9, 3)) * 1e-3 + [0.9, 0.6, 0.3]
+    images = values.astype(np.float32)
+    std = np.asarray(data_preprocessing.channel_statistics(tf.constant(images))[1])
+    error = np.abs(std / images.astype(np.float64).std((0, 1, 2)) - 1).max()
+    assert error <= 0.02, f"Values within .001 of each other: the deviation is off by {error:.0%}."
+
+
+@pytest.mark.exercise("2.2")
+def test_channel_statistics_work_in_float64():
+    """Not in float32 and cast back."""
+    images = np.random.default_rng(0).random((3, 5, 4, 3))
+    mean, std = data_preprocessing.channel_statistics(tf.constant(images))
+    error = max(
+        np.abs(np.asarray(mean) - images.mean((0, 1, 2))).max(),
+        np.abs(np.asarray(std) - images.std((0, 1, 2))).max(),
+    )
+    assert error <= 1e-11, f"For float64 images the error is {error:.0e}: the digits of float32."
 
 
 # 2.3
@@ -218,6 +283,49 @@ def test_standardise_divides_by_a_small_deviation_as_by_any():
     assert np.abs(values / [2, 0.1, 0.5] - 1).max() <= 1e-4, (
         f"Deviations of .0001, .01 and 1 gave {values.round(4).tolist()}, not [2, .1, .5]."
     )
+
+
+@pytest.mark.exercise("2.3")
+@pytest.mark.parametrize("shape", [(3,), (5, 3), (4, 4, 3), (2, 2, 4, 4, 3)])
+def test_standardise_takes_any_shape_that_ends_in_3(shape):
+    """One image or a batch of batches: the last axis is the channels'."""
+    images = np.random.default_rng(0).random(shape)
+    mean, std = tf.constant([0.1, 0.2, 0.3], tf.float64), tf.constant([0.5, 0.0, 2.0], tf.float64)
+    found = as_numpy(data_preprocessing.standardise(tf.constant(images), mean, std), "standardise")
+    assert found.shape == shape, f"Images of the shape {shape} became {found.shape}."
+    error = np.abs(found - (images - [0.1, 0.2, 0.3]) / [0.5, 1, 2]).max()
+    assert error <= 1e-6, f"Images of the shape {shape} are off by {error:.4f}."
+
+
+@pytest.mark.exercise("2.3")
+def test_standardise_works_in_float64():
+    """Not in float32 and cast back; large values are not cut off either."""
+    images = np.random.default_rng(0).random((2, 6, 6, 3)) * 500
+    mean, std = np.array([0.1, 0.2, 0.3]), np.array([4.0, 8.0, 16.0])
+    found = np.asarray(data_preprocessing.standardise(tf.constant(images), mean, std))
+    error = np.abs(found / ((images - mean) / std) - 1).max()
+    assert error <= 1e-8, f"For float64 images the relative error is {error:.0e}."
+
+
+@pytest.mark.exercise("2.3")
+def test_standardise_leaves_an_array_alone():
+    """`images -= mean` changes the caller's array, if it is one of NumPy's."""
+    images = np.ones((1, 2, 2, 3), np.float32)
+    data_preprocessing.standardise(images, [0.1, 0.2, 0.3], [0.5, 0.0, 2.0])
+    assert (images == 1).all(), "The array of images that was passed in has changed."
+
+
+@pytest.mark.exercise("2.3")
+def test_standardise_works_in_a_graph():
+    """There the images are no numbers yet, and the batch size is open."""
+    images = np.random.default_rng(0).random((2, 4, 4, 3)).astype(np.float32)
+    spec = tf.TensorSpec((None, 4, 4, 3))
+    mean, std = tf.constant([0.1, 0.2, 0.3]), tf.constant([0.5, 0.0, 2.0])
+    compiled = tf.function(
+        lambda x: data_preprocessing.standardise(x, mean, std), input_signature=[spec]
+    )
+    error = np.abs(compiled(images).numpy() - (images - [0.1, 0.2, 0.3]) / [0.5, 1, 2]).max()
+    assert error <= 1e-5, f"In a graph the result is off by {error:.4f}."
 
 
 # 2.4
@@ -331,6 +439,65 @@ def test_flip_and_rotate_refuses_images_that_are_not_square():
         data_preprocessing.flip_and_rotate(tf.zeros((2, 4, 6, 3)), (0, 0))
 
 
+@pytest.mark.exercise("2.4")
+def test_flip_and_rotate_draws_afresh_at_every_place():
+    """Over 64 seeds each place of a batch sees nearly all orientations: no draw is fixed."""
+    image = asymmetric()
+    batch = tf.stack([image] * 8)
+    views = symmetries(image)
+    drawn = np.array(
+        [which(data_preprocessing.flip_and_rotate(batch, (k, 5)).numpy(), views) for k in range(64)]
+    )
+    kinds = [len(set(column.tolist())) for column in drawn.T]
+    # That 64 draws miss two of the 8 happens once in three million.
+    assert min(kinds) >= 6, (
+        f"Over 64 seeds an image at some place of the batch came out in only {min(kinds)} of the 8"
+        " orientations: a part of the draw is the same in every call."
+    )
+
+
+@pytest.mark.exercise("2.4")
+def test_flip_and_rotate_draws_neighbours_independently():
+    """Counting through the orientations is one draw for the batch: the first decides the rest."""
+    image = asymmetric()
+    views = symmetries(image)
+    pairs = np.zeros((8, 8), int)
+    for k in range(4):
+        found = data_preprocessing.flip_and_rotate(tf.stack([image] * 400), (k, 11))
+        order = which(found.numpy(), views)
+        np.add.at(pairs, (order[:-1], order[1:]), 1)
+    missing = int((pairs == 0).sum())
+    # 1,596 pairs of neighbours, 25 expected of each kind.
+    assert missing <= 2, (
+        f"Of the 64 ways in which two neighbours can be turned {missing} never came: the draws hang"
+        " together."
+    )
+
+
+@pytest.mark.exercise("2.4")
+def test_flip_and_rotate_moves_float64_pixels_unchanged():
+    """A pixel that is moved keeps all its digits."""
+    image = np.random.default_rng(4).random((4, 4, 3))
+    found = data_preprocessing.flip_and_rotate(tf.constant(np.stack([image] * 8)), (1, 2))
+    strangers = int((which(found.numpy(), symmetries(image)) < 0).sum())
+    assert strangers == 0, f"{strangers} of 8 float64 images have lost digits on the way."
+
+
+@pytest.mark.exercise("2.4")
+def test_flip_and_rotate_takes_seeds_of_int64():
+    """tf.data.Dataset.random gives int64 seeds."""
+    batch, seed = tf.stack([asymmetric()] * 16), tf.constant([1, 2], tf.int64)
+    first, again = (np.asarray(data_preprocessing.flip_and_rotate(batch, seed)) for _ in range(2))
+    assert np.array_equal(first, again), "An int64 seed drew differently the second time."
+
+
+@pytest.mark.exercise("2.4")
+def test_flip_and_rotate_refuses_tall_images_too():
+    """Not only those that are wider than high."""
+    with refused("images of 6 x 4 pixels"):
+        data_preprocessing.flip_and_rotate(tf.zeros((2, 6, 4, 3)), (0, 0))
+
+
 # 2.5
 
 
@@ -421,6 +588,82 @@ def test_jitter_stain_keeps_the_dtype(dtype):
     """Lessons compare in float64."""
     found = data_preprocessing.jitter_stain(tf.fill((1, 2, 3, 3), tf.cast(0.5, dtype)), (0, 0))
     assert found.dtype == dtype, f"{dtype.name} became {found.dtype.name}."
+
+
+@pytest.mark.exercise("2.5")
+def test_jitter_stain_draws_gains_up_to_the_full_strength():
+    """A strength of 1 is allowed: gains from 0 to 2."""
+    gains = gains_of(1.0)
+    assert gains.min() <= 0.05, f"With strength 1 the lowest of 1,200 gains is {gains.min():.2f}."
+    assert gains.max() >= 1.95, f"With strength 1 the highest of 1,200 gains is {gains.max():.2f}."
+
+
+@pytest.mark.exercise("2.5")
+def test_jitter_stain_has_the_strength_of_a_tenth_by_default():
+    """Stains that occur; a stronger default makes cells that no smear shows."""
+    images = tf.fill((400, 1, 1, 3), 0.5)
+    gains = np.asarray(data_preprocessing.jitter_stain(images, (1, 2))) / 0.5
+    low, high = float(gains.min()), float(gains.max())
+    assert 0.899 <= low <= 0.905, (
+        f"Without a strength the lowest of 1,200 gains is {low:.3f}, not .9."
+    )
+    assert 1.095 <= high <= 1.101, (
+        f"Without a strength the highest of 1,200 gains is {high:.3f}, not 1.1."
+    )
+
+
+@pytest.mark.exercise("2.5")
+def test_jitter_stain_works_where_the_batch_size_is_open():
+    """As in the pipeline, whose last batch is short."""
+    spec = tf.TensorSpec((None, 4, 4, 3))
+    compiled = tf.function(
+        lambda x: data_preprocessing.jitter_stain(x, (1, 2)), input_signature=[spec]
+    )
+    for batch in (1, 3):
+        shape = compiled(tf.ones((batch, 4, 4, 3))).shape
+        assert shape == (batch, 4, 4, 3), f"A batch of {batch} became the shape {shape}."
+
+
+@pytest.mark.exercise("2.5")
+def test_jitter_stain_clips_only_what_is_too_bright():
+    """Clipping leaves the darker pixels alone: they show the gain that the bright ones have."""
+    pixels = np.full((100, 2, 2, 3), 0.5, np.float32)
+    pixels[:, 0] = 0.95
+    found = np.asarray(data_preprocessing.jitter_stain(tf.constant(pixels), (5, 6), 0.3))
+    gains = found[:, 1] / 0.5
+    assert gains.max() >= 1.25, (
+        f"Beside bright pixels the highest of 300 gains is {gains.max():.2f}, not 1.3: clip the"
+        " values above 1, do not scale the image."
+    )
+    error = float(np.abs(found[:, 0] - np.minimum(0.95 * gains, 1)).max())
+    assert error <= 1e-5, (
+        f"Pixels of .95 are off by up to {error:.2f}: times the gain, and 1 where that is above 1."
+    )
+
+
+@pytest.mark.exercise("2.5")
+def test_jitter_stain_draws_every_channel_from_the_seed():
+    """No channel has a seed of its own that never changes."""
+    first, other = gains_of(batch=16), gains_of(batch=16, seed=(7, 8))
+    same = [name for k, name in enumerate(("red", "green", "blue")) if (first == other)[:, k].all()]
+    assert not same, f"With another seed the gains of {same} stayed the same."
+
+
+@pytest.mark.exercise("2.5")
+def test_jitter_stain_takes_seeds_of_int64():
+    """tf.data.Dataset.random gives int64 seeds."""
+    images, seed = tf.fill((8, 2, 2, 3), 0.5), tf.constant([1, 2], tf.int64)
+    first, again = (np.asarray(data_preprocessing.jitter_stain(images, seed)) for _ in range(2))
+    assert np.array_equal(first, again), "An int64 seed drew differently the second time."
+
+
+@pytest.mark.exercise("2.5")
+def test_jitter_stain_works_in_float64():
+    """Not in float32 and cast back: with strength 0 every digit stays."""
+    images = np.random.default_rng(0).random((3, 4, 5, 3))
+    found = np.asarray(data_preprocessing.jitter_stain(tf.constant(images), (1, 2), strength=0.0))
+    error = float(np.abs(found - images).max())
+    assert error <= 1e-12, f"With strength 0 a float64 pixel changed by {error:.0e}."
 
 
 # 2.6
@@ -590,3 +833,143 @@ def test_make_dataset_takes_paths_of_pathlib_and_lists(files, tmp_path):
     paths = sorted(tmp_path.glob("*.png"))
     found = epoch(data_preprocessing.make_dataset(paths, list(files[1]), 8, 20, False, 0))
     assert found[0][1].tolist() == files[1].tolist(), "With pathlib paths the labels differ."
+
+
+@pytest.mark.exercise("2.6")
+def test_make_dataset_shuffles_over_a_large_set(tmp_path):
+    """2,400 images, as many as the practice cells: a fixed buffer of 1,000 sees less than half."""
+    path = save(tmp_path / "a.png", np.full((2, 2, 3), 100, np.uint8))
+    dataset = data_preprocessing.make_dataset([path] * 2400, np.arange(2400), 2, 100, True, 3)
+    first, second = (np.concatenate([labels.numpy() for _, labels in dataset]) for _ in range(2))
+    assert first[:100].max() >= 2160, (
+        f"The first batch of 100 reaches only up to image {first[:100].max()} of 2,400: the shuffle"
+        " buffer must hold the whole set."
+    )
+    alike = float(np.corrcoef(np.argsort(first), np.argsort(second))[0, 1])  # deviation .02
+    assert abs(alike) <= 0.15, (
+        f"The places of the images in two epochs go together (correlation {alike:.2f}): each epoch"
+        " must shuffle the whole set anew."
+    )
+    batches = {frozenset(batch) for batch in first.reshape(24, 100).tolist()}
+    again = sum(frozenset(batch) in batches for batch in second.reshape(24, 100).tolist())
+    assert again == 0, f"{again} of 24 batches hold the same images in both epochs: shuffle images."
+
+
+@pytest.mark.exercise("2.6")
+def test_make_dataset_never_repeats_a_draw(tmp_path):
+    """Counted draws, (seed, number of the batch), start again in every epoch."""
+    path = save(tmp_path / "a.png", np.full((4, 4, 3), 128, np.uint8))
+    dataset = data_preprocessing.make_dataset([path] * 12, np.zeros(12, int), 4, 4, True, 0)
+    epochs = [
+        {
+            tuple(gains)
+            for images, _ in dataset
+            for gains in images.numpy()[:, 0, 0].round(6).tolist()
+        }
+        for _ in range(3)
+    ]
+    for gains in epochs:
+        assert len(gains) == 12, (
+            f"12 images of an epoch got {len(gains)} different gains: draw for each image."
+        )
+    again = len(epochs[0] & epochs[1]) + len(epochs[1] & epochs[2])
+    assert again == 0, (
+        f"{again} of 24 gains are those of the epoch before: the random numbers start again with"
+        " each epoch, so the network sees the same draws over and over."
+    )
+
+
+@pytest.mark.exercise("2.6")
+def test_make_dataset_augments_each_image_fully(tmp_path):
+    """96 copies of one image: all 8 symmetries, and gains of 1 +- .1, one a channel."""
+    pixels = np.full((4, 4, 3), 200, np.uint8)
+    pixels[0, 0], pixels[0, 1], pixels[1, 0] = 20, 60, 120  # no symmetry equals another
+    path = save(tmp_path / "a.png", pixels)
+    dataset = data_preprocessing.make_dataset([path] * 96, np.zeros(96, int), 4, 96, True, 0)
+    images = next(iter(dataset))[0].numpy()
+    gains = images.max((1, 2)) / np.float32(200 / 255)
+    shapes = (images / images.max((1, 2), keepdims=True) * 200).mean(-1).round()
+    found = which(shapes, symmetries(pixels[..., 0].astype(float)))
+    assert (found >= 0).all(), (
+        "Some images are no symmetry of the one in the file, tinted by gains."
+    )
+    kinds = len(set(found.tolist()))
+    assert kinds == 8, f"96 copies of one image came in {kinds} of the 8 orientations."
+    low, high = float(gains.min()), float(gains.max())
+    assert 0.899 <= low <= 0.92, f"The lowest of 288 gains of the stain is {low:.3f}, not .9."
+    assert 1.08 <= high <= 1.101, f"The highest of 288 gains of the stain is {high:.3f}, not 1.1."
+    together = float(np.corrcoef(gains.T)[np.triu_indices(3, 1)].max())
+    assert together <= 0.5, f"The channels' gains go together (correlation {together:.2f})."
+
+
+@pytest.mark.exercise("2.6")
+def test_make_dataset_takes_0_for_a_seed(files):
+    """0 is false in Python, and None to a tf.data operation means any seed."""
+    first, second = (epoch(make(files, training=True, seed=0)) for _ in range(2))
+    alike = all(
+        np.array_equal(x, y) and np.array_equal(k, m)
+        for (x, k), (y, m) in zip(first, second, strict=True)
+    )
+    assert alike, "Two pipelines with seed 0 differ."
+
+
+@pytest.mark.exercise("2.6")
+@pytest.mark.parametrize(("images", "labels"), [(3, 2), (2, 3)])
+@pytest.mark.parametrize("training", [True, False])
+def test_make_dataset_refuses_what_does_not_fit(files, images, labels, training):
+    """A label too few is a slip that shifts all the others."""
+    paths = files[0][:images]
+    with refused(f"{images} images and {labels} labels"):
+        data_preprocessing.make_dataset(paths, np.zeros(labels, int), 8, 2, training, 0)
+
+
+@pytest.mark.exercise("2.6")
+@pytest.mark.parametrize("training", [True, False])
+def test_make_dataset_knows_its_shapes(files, training):
+    """A layer is built from the static shape, before any file is read."""
+    images, labels = make(files, training).element_spec
+    assert (images.shape.rank, images.shape[1:]) == (4, (8, 8, 3)), (
+        f"The static shape of the images is {images.shape}, not (None, 8, 8, 3)."
+    )
+    assert labels.shape.rank == 1, f"The static shape of the labels is {labels.shape}, not (None,)."
+
+
+@pytest.mark.exercise("2.6")
+def test_make_dataset_keeps_the_order_in_evaluation_when_one_file_is_slow(tmp_path):
+    """Reading in parallel is right; letting the fastest file come first is not."""
+    paths = [
+        save(
+            tmp_path / f"{k}.png", np.full((1500 if k == 0 else 4,) * 2 + (3,), 9 + 9 * k, np.uint8)
+        )
+        for k in range(12)
+    ]
+    dataset = data_preprocessing.make_dataset(paths, np.arange(12), 4, 4, False, 0)
+    order = np.concatenate([labels.numpy() for _, labels in dataset]).tolist()
+    assert order == list(range(12)), f"With a large first file the images came as {order}."
+
+
+@pytest.mark.exercise("2.6")
+def test_make_dataset_reads_each_file_once(tmp_path):
+    """After the first epoch all comes from the cache: the files could be gone."""
+    paths = [save(tmp_path / f"{k}.png", np.full((4, 4, 3), 50, np.uint8)) for k in range(6)]
+    dataset = data_preprocessing.make_dataset(paths, np.zeros(6, int), 4, 4, True, 0)
+    assert len(epoch(dataset)) == 2
+    for path in paths:
+        save(path, np.full((4, 4, 3), 250, np.uint8))
+    brightest = max(float(images.max()) for images, _ in epoch(dataset))
+    assert brightest <= 0.3, "In the second epoch the files were read again: there is no cache."
+
+
+@pytest.mark.exercise("2.6")  # LOW: "nothing dropped"
+def test_make_dataset_does_not_skip_a_broken_file(files, tmp_path):
+    """Skipped in silence it would be missing from every figure."""
+    paths, labels = list(files[0]), files[1]
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    paths[3] = str(broken)
+    count = -1
+    try:
+        count = sum(len(k) for _, k in make((paths, labels), training=False))
+    except Exception:  # any error is an honest answer
+        return
+    assert count == len(paths), f"One of 11 files is broken; {count} images came, without a word."

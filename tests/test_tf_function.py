@@ -56,6 +56,37 @@ def test_several_arguments_are_passed_on():
     assert seen == [(1, 2), (3, 4)], f"The function was called with {seen}; unpack each tuple."
 
 
+@pytest.mark.exercise("4.1")
+@pytest.mark.parametrize(
+    ("calls", "expected", "why"),
+    [
+        ([np.float32(1), np.int32(1), np.float64(1)], 3, "each new dtype is a new trace"),
+        ([1.5, 2.5, 1.5], 2, "each new Python number is a new trace, a float as well"),
+    ],
+)
+def test_traces_of_dtypes_and_floats_are_counted(calls, expected, why):
+    """Tensors of one shape but another dtype; Python floats."""
+    calls = [(x if type(x) is float else tf.constant(x),) for x in calls]
+    listed = list(calls)
+    traces = tf_function.count_traces(lambda x: x + x, calls)
+    assert traces == expected, f"count_traces returned {traces}, but {why}: {expected} in all."
+    assert isinstance(traces, int), f"count_traces returned a {type(traces).__name__}, not an int."
+    assert len(calls) == len(listed), "The list of calls was used up."
+
+
+@pytest.mark.exercise("4.1")
+def test_a_function_that_asks_a_tensor_is_traced():
+    """An if on a tensor needs AutoGraph, as in every tf.function."""
+
+    def absolute(x):
+        if x > 0:
+            return x
+        return -x
+
+    traces = tf_function.count_traces(absolute, [(tf.constant(2.0),), (tf.constant(-2.0),)])
+    assert traces == 1, f"A function with an if on a tensor was traced {traces} times, not once."
+
+
 # 4.2
 
 
@@ -106,6 +137,62 @@ def test_the_classifier_follows_the_weights_outside_training_mode():
     )
 
 
+class Plain(tf.Module):
+    """A float32 model without any other attributes: logits from the mean brightness."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.scale = tf.Variable(scale)
+        self.shift = tf.Variable(0.0)
+
+    def features(self, images, training):
+        mean = tf.reduce_mean(images, axis=(1, 2, 3)) - 0.5
+        return tf.stack([-mean, mean], axis=1)
+
+    def head(self, features, training):
+        return features * self.scale + self.shift
+
+    def __call__(self, images, training=False):
+        return self.head(self.features(images, training), training)
+
+
+@pytest.mark.exercise("4.2")
+def test_the_classifier_takes_the_dtype_of_the_weights():
+    """float32 like CNN, without a dtype attribute; and one image alone."""
+    classify = tf_function.compile_classifier(Plain(2.0), 6)
+    found = np.asarray(classify(tf.ones((1, 6, 6, 3))))
+    assert found.shape == (1,), f"One image gave the shape {found.shape}, not (1,)."
+    expected = 1 / (1 + np.exp(-2.0))
+    assert abs(found[0] - expected) <= 1e-5, f"It gave {found[0]:.4f}, not {expected:.4f}."
+
+
+@pytest.mark.exercise("4.2")
+def test_the_classifier_is_finite_at_extreme_logits():
+    """exp(1000) is infinite: a softmax written naively is NaN."""
+    found = np.asarray(tf_function.compile_classifier(Plain(2000.0), 4)(tf.ones((1, 4, 4, 3))))
+    assert np.abs(found - 1).max() <= 1e-6, f"Logits of -1000 and 1000 gave P = {found[0]}, not 1."
+    model = Plain(2000.0)
+    found = np.asarray(tf_function.compile_classifier(model, 4)(tf.zeros((1, 4, 4, 3))))
+    assert np.abs(found).max() <= 1e-6, f"Logits of 1000 and -1000 gave P = {found[0]}, not 0."
+
+
+@pytest.mark.exercise("4.2")
+def test_the_classifier_follows_every_weight():
+    """Each variable is changed in turn, the moving statistics too."""
+    model, images = SmallModel(), images_of(3)
+    classify = tf_function.compile_classifier(model, 4)
+    classify(images)
+    for variable in model.variables:
+        draws = tf.random.stateless_normal(variable.shape, (1, 2), dtype=variable.dtype)
+        variable.assign_add(0.3 * draws)
+        expected = tf.nn.softmax(model(images))[:, 1].numpy()
+        error = np.abs(classify(images).numpy() - expected).max()
+        assert error <= 1e-9, (
+            f"After a variable of shape {variable.shape} changed, the probabilities are off by up"
+            f" to {error:.2g}: something of the model is frozen into the graph."
+        )
+
+
 # 4.3
 
 
@@ -149,6 +236,63 @@ def test_the_state_is_a_variable():
         f"A compiled result() returned {first} and, after update([6.]), {found}; keep the state in"
         " tf.Variable, created in __init__."
     )
+
+
+@pytest.mark.exercise("4.3")
+@pytest.mark.parametrize(
+    ("values", "mean"),
+    [
+        (tf.constant, 4.0),
+        (lambda x: tf.constant([[x, x, 0.0], [x + 4, x, x]]), 4.0),
+        (lambda x: tf.constant([3, int(x), 6, 3]), 4.0),
+        (lambda x: tf.constant([-x, 0.0, -x, 0.0]), -2.0),
+    ],
+    ids=["a scalar", "a table", "integers", "zeros and negatives"],
+)
+def test_values_of_any_shape_and_dtype_count(values, mean):
+    """A scalar is one value, a table of 2 rows and 3 columns six; a 0 is a value as well."""
+    running = tf_function.RunningMean()
+    running.update(values(4.0))
+    found = float(running.result())
+    assert abs(found - mean) <= 1e-9, (
+        f"update({values(4.0).numpy().tolist()}): {found}, not {mean}."
+    )
+    running.update(tf.zeros((0,)))
+    found = float(running.result())
+    assert abs(found - mean) <= 1e-9, f"After an empty batch the mean is {found}, not {mean}."
+
+
+@pytest.mark.exercise("4.3")
+def test_the_running_mean_is_a_module():
+    """So that its state is saved with what holds it."""
+    assert isinstance(tf_function.RunningMean(), tf.Module), "RunningMean is no tf.Module."
+
+
+@pytest.mark.exercise("4.3")
+def test_integers_are_not_rounded():
+    """1 and 2 have the mean 1.5."""
+    mean = tf_function.RunningMean()
+    mean.update(tf.constant([1, 2]))
+    assert abs(float(mean.result()) - 1.5) <= 1e-9, f"1 and 2: {float(mean.result())}, not 1.5."
+
+
+@pytest.mark.exercise("4.3")
+def test_the_state_is_kept_until_reset_and_its_graphs_see_the_reset():
+    """Compiled before a reset, called after it: the same variables, set to 0."""
+    mean = tf_function.RunningMean()
+    update, reset = tf.function(mean.update), tf.function(mean.reset)
+    for k, forget in enumerate((mean.reset, reset)):
+        update(tf.constant([2.0, 4.0]))
+        first, again = float(mean.result()), float(mean.result())
+        assert first == again == 3, f"Asked twice, the mean of 2 and 4 was {first} and {again}."
+        forget()
+        update(tf.constant([10.0, 20.0]))
+        found = float(mean.result())
+        assert found == 15, (
+            f"After reset(){' in a graph' * k} and an update compiled before it, the mean of 10"
+            f" and 20 is {found}, not 15: set the variables to 0 with assign."
+        )
+        forget()
 
 
 # 4.4
@@ -207,11 +351,41 @@ def test_a_tensor_of_views_is_traced_once_and_so_is_the_classifier():
 
 
 @pytest.mark.exercise("4.4")
-@pytest.mark.parametrize("views", [0, 9])
+@pytest.mark.parametrize("views", [0, 9, -1])
 def test_an_impossible_number_of_views_is_refused(views):
     """A square has 8 symmetries."""
     with refused(f"views = {views}"):
         tf_function.average_over_views(corner, images_of(1), views)
+
+
+@pytest.mark.exercise("4.4")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_mean_has_the_dtype_of_the_images(dtype):
+    """float32 as those of CNN, float64 as in the lessons."""
+    images = images_of(2, dtype=tf.as_dtype(dtype))
+    found = tf_function.average_over_views(corner, images, 6)
+    assert found.dtype.name == dtype, f"Of {dtype} images the mean is {found.dtype.name}."
+    hand = [corner(tf.constant(view_by_hand(images, k).copy())).numpy() for k in range(6)]
+    error = np.abs(found - np.mean(hand, axis=0)).max()
+    assert error <= 1e-4, f"In {dtype} it differs from NumPy's views by up to {error:.2g}."
+
+
+@pytest.mark.exercise("4.4")
+def test_views_work_with_an_open_batch():
+    """Exported, the classifier takes any number of images."""
+    spec = tf.TensorSpec((None, 4, 4, 3), tf.float64)
+    compiled = tf.function(
+        lambda x: tf_function.average_over_views(corner, x, tf.constant(5)),
+        input_signature=[spec],
+    )
+    for batch in (3, 1):
+        images = images_of(batch)
+        hand = [corner(tf.constant(view_by_hand(images, k).copy())).numpy() for k in range(5)]
+        found = compiled(images).numpy()
+        assert found.shape == (batch,), f"{batch} images of an open batch gave {found.shape}."
+        assert np.abs(found - np.mean(hand, axis=0)).max() <= 1e-9, (
+            "In a graph with an open batch and views=5 the mean is another."
+        )
 
 
 # 4.5
@@ -276,6 +450,74 @@ def test_the_augmenter_is_compiled_once_for_a_shape():
     assert count() == 1, f"Three calls with one shape were traced {count()} times."
 
 
+@pytest.mark.exercise("4.5")
+def test_colours_stay_what_they_are_and_white_stays_in_range():
+    """Stains differ in hue: red for blue would turn one into the other."""
+    colours = np.linspace((0.9, 0.5, 0.2), (0.2, 0.5, 0.9), 16, dtype=np.float32)
+    images = np.ones((16, 8, 8, 3), np.float32) * colours[:, None, None]
+    augment = tf_function.make_augmenter(2)
+    for _ in range(3):
+        ratio = augment(tf.constant(images)).numpy().mean(axis=(1, 2)) / colours
+        assert np.abs(ratio - 1).max() <= 0.15, (
+            "Images of one colour came back in another than a stain jitter of .1 explains: were"
+            " the channels exchanged?"
+        )
+    white = augment(tf.ones((16, 8, 8, 3))).numpy()
+    assert white.max() <= 1, f"White images reach {white.max():.3f}; clip to [0, 1]."
+    black = augment(tf.zeros((16, 8, 8, 3))).numpy()
+    assert black.min() >= 0, f"Black images reach down to {black.min():.3f}; clip to [0, 1]."
+
+
+@pytest.mark.exercise("4.5")
+def test_the_augmenter_takes_any_float_dtype_and_an_open_batch():
+    """float64 stays float64; the last batch is shorter."""
+    augment = tf_function.make_augmenter(1)
+    found = augment(images_of(3, size=8))
+    assert found.dtype == tf.float64, f"float64 images came back as {found.dtype.name}."
+    spec = tf.TensorSpec((None, 8, 8, 3), tf.float32)
+    compiled = tf.function(lambda x: augment(x), input_signature=[spec])
+    for batch in (3, 2):
+        found = compiled(images_of(batch, size=8, dtype=tf.float32))
+        assert found.shape == (batch, 8, 8, 3), f"{batch} images became {found.shape} in a graph."
+
+
+@pytest.mark.exercise("4.5")
+def test_the_draws_depend_on_nothing_but_the_seed():
+    """Not on another augmenter that is made or used in between."""
+    images = images_of(4, size=8, dtype=tf.float32)
+    alone = tf_function.make_augmenter(5)
+    expected = [alone(images).numpy() for _ in range(3)]
+    before = tf.random.get_global_generator()
+    again = tf_function.make_augmenter(5)
+    other = tf_function.make_augmenter(6)
+    found = []
+    for _ in range(3):
+        found.append(again(images).numpy())
+        other(images)
+    assert np.array_equal(expected, found), (
+        "With another augmenter beside it, seed 5 drew differently: keep the state of the draws in"
+        " a generator or a variable of its own."
+    )
+    assert tf.random.get_global_generator() is before, "The global generator was replaced."
+
+
+@pytest.mark.exercise("4.5")
+def test_the_augmenter_changes_each_image_by_itself_and_keeps_what_it_shows():
+    """32 copies of one image: several symmetries, or several stains, and nothing else."""
+    image = images_of(1, size=6, dtype=tf.float32) * 0.5 + 0.2  # far from 0 and 1
+    copies = tf_function.make_augmenter(4)(tf.repeat(image, 32, axis=0)).numpy()
+    views = [view_by_hand(image, k)[0].ravel() for k in range(8)]
+    likeness = np.array([[np.corrcoef(c.ravel(), v)[0, 1] for v in views] for c in copies])
+    assert likeness.max(axis=1).min() >= 0.9, (
+        "An image came back that is like none of its 8 symmetries: a parasite may be lost."
+    )
+    kinds = len(set(likeness.argmax(axis=1).tolist()))
+    stains = len(np.unique(copies.mean(axis=(1, 2)).round(5), axis=0))
+    assert max(kinds, stains) >= 2, (
+        "32 copies of one image came back in one symmetry and one stain: draw for each image."
+    )
+
+
 # 4.6
 
 
@@ -324,3 +566,50 @@ def test_the_loop_is_in_the_graph_and_traced_once_over_the_epochs():
         " unrolled, or runs in Python. Loop over the dataset inside the tf.function."
     )
     assert len(python_runs) == runs_of_the_first, "A later epoch was traced again."
+
+
+@pytest.mark.exercise("4.6")
+def test_the_epoch_takes_a_float32_loss():
+    """As that of CNN."""
+    epoch = tf_function.compile_epoch(lambda x, labels: tf.cast(tf.reduce_mean(x), tf.float32))
+    found = float(epoch(dataset_of([4, 4, 1])))
+    assert abs(found - 4) <= 1e-5, f"With a float32 loss the epoch's loss is {found:.4f}, not 4."
+
+
+@pytest.mark.exercise("4.6")
+def test_the_steps_come_in_order_and_a_new_dataset_of_the_kind_is_not_traced():
+    """Training is a sequence; each epoch may bring a dataset of its own."""
+    python_runs, seen = [], tf.Variable(0, dtype=tf.int64)
+
+    def step(images, labels):
+        python_runs.append(1)
+        seen.assign(10 * seen + tf.cast(labels[0] // 2 + 1, tf.int64))
+        return tf.reduce_mean(images)
+
+    epoch = tf_function.compile_epoch(step)
+    epoch(dataset_of([2, 2, 2, 2, 2, 1]))
+    assert seen.numpy() == 123456, f"Batches 1 to 6 were taken in the order {seen.numpy()}."
+    runs_of_the_first = len(python_runs)
+    epoch(dataset_of([2, 2, 2]))
+    assert len(python_runs) == runs_of_the_first, "A second dataset of the kind was traced again."
+
+
+@pytest.mark.exercise("4.6")
+def test_python_does_not_fetch_the_batches(monkeypatch):
+    """A compiled step called from a Python loop is no compiled epoch."""
+    epoch = tf_function.compile_epoch(lambda images, labels: tf.reduce_mean(images))
+    dataset, fetched = dataset_of([4, 4, 4, 2]), []
+    iterator = type(iter(dataset))
+    fetch = iterator.__next__
+
+    def counted(self):
+        batch = fetch(self)
+        if tf.executing_eagerly():
+            fetched.append(1)
+        return batch
+
+    monkeypatch.setattr(iterator, "__next__", counted)
+    epoch(dataset)
+    assert len(fetched) <= 1, (
+        f"Python fetched {len(fetched)} of 4 batches: the loop belongs inside the tf.function."
+    )

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path, PureWindowsPath
@@ -20,7 +21,9 @@ NAMES = {
     "C1_thinF_IMG_20150604_104722_cell_15.png": "C1",
     "C241NThinF_IMG_20151207_124240_cell_98.png": "C241",
     "C47P8thinOriginalOlympusCX21_0001_cell_7.png": "C47",
-    "C8P4.png": "C8",
+    "C37BP2_thinF_IMG_20150620_133111a_cell_88.png": "C37",
+    "C70P31_ThinF_IMG_20150813_130332_cell_104.png": "C70",
+    "C10007P9994ThinF_IMG_20150813_130332_cell_4.png": "C10007",
 }
 
 
@@ -60,6 +63,16 @@ def test_patient_of_takes_a_pathlib_path(kind):
 def test_patient_of_refuses_a_name_without_a_patient(name):
     """An invented patient would put strangers together without a word."""
     with refused(f"the name {name!r}"):
+        train_test_split.patient_of(name)
+
+
+@pytest.mark.exercise("1.1")
+@pytest.mark.parametrize(
+    "name", ["C33/Thumbs.db", "C5P1thinF/cell_7.png", "C9\\Thumbs.db", "x-C33P1.png"]
+)
+def test_patient_of_takes_no_folder_for_a_patient(name):
+    """A folder says nothing about whose cell a file shows; the file's own name has to start so."""
+    with refused(f"the name {name!r}, whose last part does not start with a patient"):
         train_test_split.patient_of(name)
 
 
@@ -137,12 +150,55 @@ def test_shuffle_together_takes_any_sequence_of_rows():
 
 
 @pytest.mark.exercise("1.2")
-@pytest.mark.parametrize("lengths", [(5, 4), (4, 5), (5, 5, 6)])
+@pytest.mark.parametrize("lengths", [(5, 4), (4, 5), (5, 5, 6), (5, 6, 5), (4, 6, 5)])
 def test_shuffle_together_refuses_unequal_lengths(lengths):
     """Rows that have no partner are a mistake of the caller's."""
     arrays = [np.arange(length) for length in lengths]
     with refused(f"arrays of the lengths {lengths}"):
         train_test_split.shuffle_together(*arrays, seed=0)
+
+
+@pytest.mark.exercise("1.2")
+def test_shuffle_together_takes_0_for_a_seed():
+    """0 is false in Python, but it is a seed like any other."""
+    first, again = (
+        rows(train_test_split.shuffle_together(np.arange(50), seed=0)) for _ in range(2)
+    )
+    assert first == again, (
+        "Two calls with seed 0 gave two different orders: `if seed` is false for 0."
+    )
+
+
+@pytest.mark.exercise("1.2")
+def test_shuffle_together_draws_one_order_for_a_seed():
+    """Whatever the arrays hold: images shuffled today fit labels that are shuffled tomorrow."""
+    numbers = rows(train_test_split.shuffle_together(np.arange(40), seed=4))[0]
+    names = rows(train_test_split.shuffle_together([f"C{-k % 40}" for k in range(40)], seed=4))[0]
+    assert [f"C{-k % 40}" for k in numbers] == names, (
+        "One seed and one length, but numbers and names came in different orders."
+    )
+
+
+@pytest.mark.exercise("1.2")
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "float32", "bool"])
+def test_shuffle_together_keeps_the_dtype(dtype):
+    """Float32 images must not come back as float64, twice as large."""
+    array = np.arange(12).astype(dtype)
+    found = np.asarray(train_test_split.shuffle_together(array, np.arange(12), seed=1)[0])
+    assert found.dtype == array.dtype, f"An array of {array.dtype} came back as {found.dtype}."
+
+
+@pytest.mark.exercise("1.2")
+def test_shuffle_together_leaves_the_global_generators_alone():
+    """numpy.random.seed inside would restart everybody else's random numbers."""
+    np.random.seed(3)  # noqa: NPY002
+    random.seed(3)
+    before = str(np.random.get_state()), random.getstate()  # noqa: NPY002
+    train_test_split.shuffle_together(np.arange(9), seed=1)
+    after = str(np.random.get_state()), random.getstate()  # noqa: NPY002
+    assert before == after, (
+        "The call has set or used the global random state: take numpy.random.default_rng(seed)."
+    )
 
 
 # 1.3
@@ -304,6 +360,135 @@ def test_split_by_patient_refuses_what_cannot_be(patients, fractions, why):
         train_test_split.split_by_patient(patients, [0] * len(patients), fractions)
 
 
+@pytest.mark.exercise("1.3")
+def test_split_by_patient_returns_indices():
+    """Floats index nothing: numpy.append to an empty array makes floats of ints."""
+    names, labels = cells_like_the_real(20, 1)
+    for found in train_test_split.split_by_patient(names, labels):
+        dtype = np.asarray(found).dtype
+        assert dtype.kind in "iu", f"The indices are {dtype}; only ints can index an array."
+
+
+@pytest.mark.exercise("1.3")
+def test_split_by_patient_has_a_seed_of_its_own():
+    """Called without a seed it takes 0, so two runs of a notebook agree."""
+    names, labels = cells_like_the_real(60, 6)
+    with_seed = sets_of(train_test_split.split_by_patient(names, labels, seed=0))
+    for _ in range(2):
+        without = sets_of(train_test_split.split_by_patient(names, labels))
+        same = all(set(a) == set(b) for a, b in zip(with_seed, without, strict=True))
+        assert same, "Without a seed the split is not that of seed 0, the default."
+
+
+# The cells of the practice set's 60 patients: all, and the parasitized ones.
+PRACTICE = """
+24/10 26/11 31/12 32/13 33/14 32/15 38/16 40/18 20/1 38/19 40/21 41/22 42/25 42/27 49/29 50/32
+52/36 58/40 66/45 73/52 76/60 88/70 102/86 18/2 127/109 170/154 180/163 31/0 31/0 24/0 32/0
+21/0 25/0 16/2 22/0 26/0 17/3 31/0 23/0 21/0 23/3 24/3 32/0 22/3 24/4 22/4 26/5 25/5 23/0 19/5 27/6
+20/6 28/0 27/7 22/7 29/8 26/8 25/9 27/10 21/0"""
+
+
+def practice_counts():
+    """Names and labels of cells in the numbers of the practice set."""
+    names, labels = [], []
+    for k, entry in enumerate(PRACTICE.split()):
+        cells, infected = map(int, entry.split("/"))
+        names += [f"C{k + 1}"] * cells
+        labels += [1] * infected + [0] * (cells - infected)
+    return np.array(names), np.array(labels)
+
+
+@pytest.mark.exercise("1.3")
+@pytest.mark.parametrize("fractions", [(0.6, 0.2, 0.2), (0.5, 0.25, 0.25), (0.7, 0.3)])
+def test_split_by_patient_is_balanced_whatever_the_seed(fractions):
+    """One of many cuts is good by luck; the best of a few is bad under every third seed."""
+    names, labels = practice_counts()
+    for seed in range(10, 22):
+        found = train_test_split.split_by_patient(names, labels, fractions, seed=seed)
+        found = sets_of(found, len(fractions))
+        sizes = [len(rows) / len(names) for rows in found]
+        assert all(abs(s - f) <= 0.03 for s, f in zip(sizes, fractions, strict=True)), (
+            f"With seed {seed} the sets hold {np.round(sizes, 3).tolist()} of the practice cells;"
+            f" asked for were {fractions}, give or take .03."
+        )
+        shares = [labels[rows].mean() for rows in found]
+        assert all(abs(share - labels.mean()) <= 0.05 for share in shares), (
+            f"With seed {seed} and {fractions} the shares of parasitized cells are"
+            f" {np.round(shares, 3).tolist()}, but {labels.mean():.3f} of all practice cells are."
+        )
+
+
+@pytest.mark.exercise("1.3")
+@pytest.mark.parametrize("patients", [20, 60])
+def test_split_by_patient_has_as_many_splits_as_seeds(patients):
+    """From 20 patients on there are plenty of good cuts."""
+    names, labels = cells_like_the_real(patients, 6)
+    splits = set()
+    for seed in range(8):
+        found = sets_of(train_test_split.split_by_patient(names, labels, seed=seed))
+        splits.add(tuple(tuple(sorted(rows.tolist())) for rows in found))
+    assert len(splits) == 8, f"8 seeds gave {len(splits)} different splits of {patients} patients."
+
+
+@pytest.mark.exercise("1.3")
+def test_split_by_patient_takes_any_names():
+    """A folder of one's own has other names; they may look alike at the start."""
+    names, labels = cells_like_the_real(60, 2)
+    names = np.array([f"smear {name[1:]}b" for name in names])
+    found = sets_of(train_test_split.split_by_patient(names.tolist(), labels.tolist()))
+    assert sum(map(len, found)) == len(names), (
+        "Not every cell of patients named 'smear 7b' was dealt."
+    )
+    people = [set(names[rows]) for rows in found]
+    assert sum(map(len, people)) == 60, "Patients named 'smear 7b' are in more than one set."
+
+
+@pytest.mark.exercise("1.3")
+def test_split_by_patient_leaves_its_inputs_alone():
+    """The caller's labels are used again."""
+    names, labels = cells_like_the_real(20, 2)
+    names, labels = names[::-1].copy(), labels[::-1].copy()
+    before = names.copy(), labels.copy()
+    train_test_split.split_by_patient(names, labels)
+    assert (names == before[0]).all(), "The array of patients that was passed in has changed."
+    assert (labels == before[1]).all(), "The array of labels that was passed in has changed."
+
+
+@pytest.mark.exercise("1.3")
+@pytest.mark.parametrize(
+    ("cells", "fractions"),
+    [
+        ((50, 1, 1), (0.6, 0.2, 0.2)),
+        ((1, 90, 1, 1), (0.6, 0.2, 0.2)),
+        ((5, 5), (0.8, 0.2)),
+        ((3, 40, 2, 1), (0.4, 0.3, 0.2, 0.1)),
+    ],
+)
+def test_split_by_patient_fills_every_set(cells, fractions):
+    """Few patients, one of them with nearly all cells, as many sets as it takes."""
+    names = [f"C{k}" for k, count in enumerate(cells) for _ in range(count)]
+    labels = [k % 2 for k in range(len(names))]
+    found = sets_of(train_test_split.split_by_patient(names, labels, fractions), len(fractions))
+    sizes = [len(rows) for rows in found]
+    assert min(sizes) > 0, f"Patients of {cells} cells, {fractions}: the sets hold {sizes} cells."
+
+
+@pytest.mark.exercise("1.3")
+@pytest.mark.parametrize(
+    ("patients", "fractions", "why"),
+    [
+        (["C1", "C2", "C3"], (0.4, 0.3, 0.2, 0.1), "three patients cannot fill four sets"),
+        (["C1", "C1"], (0.5, 0.5), "one patient cannot fill two sets"),
+        (["C1", "C2", "C3"], (0.6, 0.2, 0.195), "the fractions sum to .995"),
+        (["C1", "C2", "C3"], (0.6, 0.25, 0.2), "the fractions sum to 1.05"),
+    ],
+)
+def test_split_by_patient_refuses_what_nearly_fits(patients, fractions, why):
+    """Not even a missing hundredth is passed over."""
+    with refused(f"the patients {patients} and the fractions {fractions}: {why}"):
+        train_test_split.split_by_patient(patients, [0, 1, 0][: len(patients)], fractions)
+
+
 # 1.4
 
 
@@ -333,6 +518,43 @@ def test_leaked_patients_names_each_once():
     assert [str(name) for name in found] == ["C7"], (
         f"One patient has 7 cells on both sides; {len(found)} names came back."
     )
+
+
+@pytest.mark.exercise("1.4")
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [([3, 1], [0, 2], ["C1", "C2"]), ([0], [1], ["C1"]), ([0, 2, 1, 3], [0, 2], ["C1", "C2"])],
+)
+def test_leaked_patients_counts_cell_0_and_unsorted_cells(first, second, expected):
+    """Index 0 is a cell like any other, and the indices come in any order."""
+    patients = np.array(["C1", "C1", "C2", "C2", "C3", "C3"])
+    found = train_test_split.leaked_patients(patients, np.array(first), np.array(second))
+    found = sorted(str(name) for name in found)
+    assert found == expected, f"Cells {first} against {second}: {found}, not {expected}."
+
+
+@pytest.mark.exercise("1.4")
+def test_leaked_patients_compares_whole_names():
+    """C1 is not C10: part of a name is another patient."""
+    patients = np.array(["C1", "C10", "C100", "C1001", "C2", "smear 7"])
+    found = train_test_split.leaked_patients(patients, np.array([0, 2, 4]), np.array([1, 3, 5]))
+    found = sorted(str(name) for name in found)
+    assert not found, (
+        f"C1, C100, C2 against C10, C1001, smear 7: {found} came back, none is on both."
+    )
+    found = train_test_split.leaked_patients(patients, np.array([5, 1]), np.array([2, 5]))
+    found = sorted(str(name) for name in found)
+    assert found == ["smear 7"], f"Only 'smear 7' is on both sides; {found} came back."
+
+
+@pytest.mark.exercise("1.4")
+def test_leaked_patients_leaves_its_inputs_alone():
+    """A check that sorts the sets it checks has changed them."""
+    patients, first, second = np.array(["C2", "C1", "C2"]), np.array([2, 0]), np.array([1, 0])
+    train_test_split.leaked_patients(patients, first, second)
+    assert patients.tolist() == ["C2", "C1", "C2"], "The patients that were passed in have changed."
+    same = first.tolist() == [2, 0] and second.tolist() == [1, 0]
+    assert same, "The index arrays that were passed in have changed."
 
 
 # 1.5
@@ -405,3 +627,48 @@ def test_majority_baseline_learns_nothing_from_the_test_cells():
     assert float(found) == 0, (
         f"One training cell of class 0, three test cells of class 1: {float(found):.3f}, not 0."
     )
+
+
+@pytest.mark.exercise("1.5")
+@pytest.mark.parametrize(
+    ("patients", "labels", "train", "test", "why"),
+    [
+        ("ABC", [1, 0, 1], [0, 1], [2], "a tied base rate is 0, whichever class is seen first"),
+        ("AAA", [1, 0, 1], [0, 1], [2], "patient and base rate are tied: 0"),
+        (
+            "A" * 12 + "BB",
+            [1] * 6 + [0] * 5 + [1, 0, 0],
+            [*range(11), 12, 13],
+            [11],
+            "6 of 11 is no tie",
+        ),
+    ],
+)
+def test_majority_baseline_breaks_ties_by_the_rule(patients, labels, train, test, why):
+    """Counter.most_common gives the class that was seen first: a rule nobody asked for."""
+    expected = plain_baseline(patients, labels, train, test)
+    found = train_test_split.majority_baseline(
+        np.array(list(patients)), np.array(labels), np.array(train), np.array(test)
+    )
+    assert abs(float(found) - expected) <= 1e-9, (
+        f"Patients {patients}, labels {labels}, trained on {train}, tested on {test}:"
+        f" {float(found):.3f}, not {expected:.3f}; {why}."
+    )
+
+
+@pytest.mark.exercise("1.5")
+def test_majority_baseline_takes_lists_and_returns_a_float():
+    """Any sequences; a Python float comes back (NumPy's float64 is one)."""
+    found = train_test_split.majority_baseline(["A", "A", "B"], [1, 1, 0], [0, 2], [1])
+    assert isinstance(found, float), f"A {type(found).__name__} came back instead of a float."
+    assert abs(found - 1) <= 1e-9, f"Two cells of A, both 1, one trained on: {found:.3f}, not 1."
+
+
+@pytest.mark.exercise("1.5")
+def test_majority_baseline_leaves_its_inputs_alone():
+    """Labels, patients and index arrays are used again."""
+    given = np.array(list("BABA")), np.array([1, 0, 1, 1]), np.array([3, 0]), np.array([2, 1])
+    before = [array.tolist() for array in given]
+    train_test_split.majority_baseline(*given)
+    after = [array.tolist() for array in given]
+    assert before == after, "An array that was passed in has changed."

@@ -162,7 +162,9 @@ def _without_tensorflows_own(text):
     if lines[0].startswith("Graph execution error"):
         history = [k for k, line in enumerate(lines) if re.match(r'\s*(File "|Detected at)', line)]
         lines = lines[history[-1] + 1 :] if history else lines[1:]
-    text = "\n".join(lines).partition("NodeDef:")[0].partition("\n\t [[")[0]
+    text = "\n".join(lines)
+    for end in ("NodeDef:", "\n\t [[", ". Received args:"):
+        text = text.partition(end)[0]
     return re.sub(r"\{\{.*?\}\}|\[Op:[^]]*\]", "", text)
 
 
