@@ -74,6 +74,66 @@ def he_normal(shape, seed, dtype=tf.float32):
     return reference.he_normal(shape, seed)
 
 
+@wrong(
+    "3.1",
+    "TensorFlow's global seed is set inside: every layer resets all other draws of the program.",
+)
+def he_normal(shape, seed, dtype=tf.float32):
+    tf.random.set_seed(seed)
+    return tf.random.normal(shape, stddev=math.sqrt(2 / math.prod(shape[:-1])), dtype=dtype)
+
+
+@wrong(
+    "3.1", "NumPy's global seed is set inside: every layer resets all other draws of the program."
+)
+def he_normal(shape, seed, dtype=tf.float32):
+    np.random.seed(seed)
+    return tf.constant(np.random.normal(0, math.sqrt(2 / np.prod(shape[:-1])), shape), dtype)
+
+
+@wrong("3.1", "A NumPy array came back instead of a tensor.")
+def he_normal(shape, seed, dtype=tf.float32):
+    draws = np.random.default_rng(seed).standard_normal(shape)
+    return (draws * math.sqrt(2 / np.prod(shape[:-1]))).astype(tf.as_dtype(dtype).as_numpy_dtype)
+
+
+@wrong("3.1", "Seed 0 was taken for no seed: no two runs agree.")
+def he_normal(shape, seed, dtype=tf.float32):
+    rng = np.random.default_rng(seed or None)
+    return tf.constant(rng.normal(0, math.sqrt(2 / math.prod(shape[:-1])), shape), dtype)
+
+
+@wrong("3.1", "The seed of Python's random is set inside: it is shared with the whole program.")
+def he_normal(shape, seed, dtype=tf.float32):
+    import random
+
+    random.seed(seed)
+    n = math.prod(shape)
+    draws = np.array([random.gauss(0, math.sqrt(2 / math.prod(shape[:-1]))) for _ in range(n)])
+    return tf.constant(draws.reshape(shape), dtype)
+
+
+@wrong("3.1", "The bias was counted to the fan-in.")
+def he_normal(shape, seed, dtype=tf.float32):
+    return normal(shape, math.sqrt(2 / (math.prod(shape[:-1]) + 1)), seed, dtype)
+
+
+@wrong("3.1", "The deviation is not sqrt(2 / fan-in) but 5% less.")
+def he_normal(shape, seed, dtype=tf.float32):
+    return normal(shape, math.sqrt(1.8 / math.prod(shape[:-1])), seed, dtype)
+
+
+@wrong("3.1", "Cut off at two deviations by clipping, and the deviation not corrected.")
+def he_normal(shape, seed, dtype=tf.float32):
+    d = math.sqrt(2 / math.prod(shape[:-1]))
+    return tf.clip_by_value(normal(shape, d, seed, dtype), -2 * d, 2 * d)
+
+
+@wrong("3.1", "Only odd and even seeds differ.")
+def he_normal(shape, seed, dtype=tf.float32):
+    return normal(shape, math.sqrt(2 / math.prod(shape[:-1])), seed % 2, dtype)
+
+
 @right("3.1", "Truncated, with the deviation corrected.")
 def he_normal(shape, seed, dtype=tf.float32):
     deviation = math.sqrt(2 / math.prod(shape[:-1])) / 0.87962566103423978
@@ -199,6 +259,131 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     return by_patches(images, kernel, bias, stride, padding)
 
 
+def pad_to(images, kernel, stride, clip=True):
+    pads = []
+    for size, k in zip(images.shape[1:3], kernel.shape[:2], strict=True):
+        total = (math.ceil(size / stride) - 1) * stride + k - size
+        total = max(total, 0) if clip else total
+        pads.append((total // 2, total - total // 2))
+    return tf.pad(images, [(0, 0), *pads, (0, 0)])
+
+
+@wrong("3.2", "The padding of SAME becomes negative where the stride is greater than the kernel.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    if padding == "SAME":
+        images = pad_to(images, kernel, stride, clip=False)
+    return by_patches(images, kernel, bias, stride, "VALID")
+
+
+def shifted(images, kernel, bias, stride, sizes):
+    outputs = bias
+    for i in range(kernel.shape[0]):
+        for j in range(kernel.shape[1]):
+            part = images[
+                :,
+                i : i + (sizes[0] - 1) * stride + 1 : stride,
+                j : j + (sizes[1] - 1) * stride + 1 : stride,
+            ]
+            outputs += tf.einsum("bhwc,cf->bhwf", part, kernel[i, j])
+    return outputs
+
+
+@wrong("3.2", "VALID: a window that reaches beyond the image was counted as well.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    if padding == "SAME":
+        images = pad_to(images, kernel, stride)
+    sizes = [math.ceil((s - k) / stride) + 1 for s, k in zip(images.shape[1:3], kernel.shape[:2])]
+    images = tf.pad(images, [(0, 0), (0, stride), (0, stride), (0, 0)])
+    return shifted(images, kernel, bias, stride, sizes)
+
+
+@wrong("3.2", "VALID: the output's size is rounded up, so that the last slices are too short.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    if padding == "SAME":
+        images = pad_to(images, kernel, stride)
+    sizes = [math.ceil((s - k) / stride) + 1 for s, k in zip(images.shape[1:3], kernel.shape[:2])]
+    return shifted(images, kernel, bias, stride, sizes)
+
+
+@wrong("3.2", "TensorFlow's own convolution was called under another name.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    return (
+        tf.raw_ops.Conv2D(
+            input=images, filter=kernel, strides=[1, stride, stride, 1], padding=padding
+        )
+        + bias
+    )
+
+
+@wrong("3.2", "TensorFlow's own convolution was called under another name.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    return tf.compat.v2.nn.conv2d(images, kernel, stride, padding) + bias
+
+
+_captured = tf.nn.conv2d
+
+
+@wrong("3.2", "tf.nn.conv2d was imported by name and called; the exercise is to do without.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    return _captured(images, kernel, stride, padding) + bias
+
+
+@wrong("3.2", "TensorFlow's internal convolution was called.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    from tensorflow.python.ops import nn_ops
+
+    return nn_ops.conv2d_v2(images, kernel, stride, padding) + bias
+
+
+@wrong("3.2", "TensorFlow's depthwise convolution was called and summed.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    h, w, c, f = kernel.shape
+    d = tf.compat.v1.nn.depthwise_conv2d_native(images, kernel, [1, stride, stride, 1], padding)
+    s = tf.shape(d)
+    return tf.reduce_sum(tf.reshape(d, (s[0], s[1], s[2], c, f)), 3) + bias
+
+
+@wrong("3.2", "Images with fewer channels than the kernel are not refused.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    if padding not in ("SAME", "VALID"):
+        raise ValueError("x")
+    if images.shape[-1] > kernel.shape[2]:
+        raise ValueError("x")
+    return by_patches(images, kernel, bias, stride, padding)
+
+
+@wrong("3.2", "Where the kernel is greater than the image, too little padding was put around it.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    if padding == "SAME":
+        pads = []
+        for size, k in zip(images.shape[1:3], kernel.shape[:2], strict=True):
+            total = min(max((math.ceil(size / stride) - 1) * stride + k - size, 0), size)
+            pads.append((total // 2, total - total // 2))
+        images = tf.pad(images, [(0, 0), *pads, (0, 0)])
+    return by_patches(images, kernel, bias, stride, "VALID")
+
+
+@wrong("3.2", "The padding of SAME becomes negative where the stride is greater than the kernel.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    if padding == "SAME":
+        pads = []
+        for size, k in zip(images.shape[1:3], kernel.shape[:2], strict=True):
+            total = k - stride if size % stride == 0 else k - size % stride
+            pads.append((total // 2, total - total // 2))
+        images = tf.pad(images, [(0, 0), *pads, (0, 0)])
+    return by_patches(images, kernel, bias, stride, "VALID")
+
+
 @right("3.2", "A sum of shifted products, one for each place of the kernel.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     images, kernel = tf.convert_to_tensor(images), tf.convert_to_tensor(kernel)
@@ -301,6 +486,48 @@ def max_pool(images, size=2):
 def max_pool(images, size=2):
     pooled = reference.max_pool(images, size)
     return tf.reduce_max(pooled, axis=-1, keepdims=True) + tf.zeros_like(pooled)
+
+
+@wrong("3.3", "TensorFlow's own pooling was called under another name.")
+def max_pool(images, size=2):
+    return tf.raw_ops.MaxPool(
+        input=images, ksize=[1, size, size, 1], strides=[1, size, size, 1], padding="VALID"
+    )
+
+
+@wrong("3.3", "TensorFlow's own pooling was called under another name.")
+def max_pool(images, size=2):
+    return tf.compat.v1.nn.max_pool_v2(images, size, size, "VALID")
+
+
+@wrong("3.3", "It was computed in NumPy: no gradient comes back.")
+def max_pool(images, size=2):
+    images = tf.convert_to_tensor(images)
+    height, width, channels = images.shape[1:]
+    rows, columns = height // size, width // size
+
+    def f(x):
+        x = x[:, : rows * size, : columns * size].reshape(-1, rows, size, columns, size, channels)
+        return x.max(axis=(2, 4))
+
+    out = tf.numpy_function(f, [images], images.dtype)
+    return tf.ensure_shape(out, (None, rows, columns, channels))
+
+
+@wrong("3.3", "The maximum started from -100: what lies below is lost.")
+def max_pool(images, size=2):
+    return tf.maximum(reference.max_pool(images, size), tf.constant(-100.0, images.dtype))
+
+
+@wrong("3.3", "No gradient flows back.")
+def max_pool(images, size=2):
+    return tf.stop_gradient(reference.max_pool(images, size))
+
+
+@wrong("3.3", "A NumPy array came back: no gradient.")
+def max_pool(images, size=2):
+    found = reference.max_pool(images, size)
+    return found.numpy() if tf.executing_eagerly() else found
 
 
 @right("3.3", "The maximum of shifted slices.")
@@ -446,6 +673,45 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     )
 
 
+@wrong("3.4", "No gradient flows through the variance of the batch.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    x = tf.convert_to_tensor(x)
+    old = (moving_mean, moving_variance)
+    m, v = moments(x)
+    used = (m, tf.stop_gradient(v)) if training else old
+    return norm(x, gamma, beta, used, blend(old, used, momentum) if training else old, epsilon)
+
+
+@wrong("3.4", "No gradient reaches gamma and beta.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    return reference.batch_norm(
+        x,
+        tf.stop_gradient(gamma),
+        tf.stop_gradient(beta),
+        moving_mean,
+        moving_variance,
+        training,
+        momentum,
+        epsilon,
+    )
+
+
+@wrong(
+    "3.4",
+    "The number of values was taken from the static shape: it is unknown where the batch is open.",
+)
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    x = tf.convert_to_tensor(x)
+    axes = list(range(len(x.shape) - 1))
+    old = (moving_mean, moving_variance)
+    if not training:
+        return norm(x, gamma, beta, old, old, epsilon)
+    n = math.prod(x.shape[:-1])
+    mean = tf.reduce_sum(x, axes) / n
+    var = tf.reduce_sum((x - mean) ** 2, axes) / n
+    return norm(x, gamma, beta, (mean, var), blend(old, (mean, var), momentum), epsilon)
+
+
 @right("3.4", "Normalised first, scaled after; E[x^2] - E[x]^2 for the variance.")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     axes = list(range(len(x.shape) - 1))
@@ -549,6 +815,81 @@ def dropout(x, rate, training, seed):
     return x * noise if training else x
 
 
+@wrong("3.5", "Whole channels of an image were dropped together.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    x = tf.convert_to_tensor(x)
+    if not training:
+        return x
+    shape = tf.shape(x)
+    if len(x.shape) == 4:
+        shape = tf.stack([shape[0], 1, 1, shape[3]])
+    return tf.where(keep_mask(x, rate, seed, shape), x / (1 - rate), tf.zeros_like(x))
+
+
+@wrong("3.5", "Whole channels of an image were dropped together.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    x = tf.convert_to_tensor(x)
+    if not training:
+        return x
+    shape = tf.concat([tf.shape(x)[:1], tf.ones_like(tf.shape(x)[1:-1]), tf.shape(x)[-1:]], 0)
+    return tf.where(keep_mask(x, rate, seed, shape), x / (1 - rate), tf.zeros_like(x))
+
+
+@wrong("3.5", "All channels of a pixel were dropped together.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    x = tf.convert_to_tensor(x)
+    if not training:
+        return x
+    shape = tf.shape(x)
+    if len(x.shape) == 4:
+        shape = tf.concat([shape[:-1], [1]], 0)
+    return tf.where(keep_mask(x, rate, seed, shape), x / (1 - rate), tf.zeros_like(x))
+
+
+@wrong("3.5", "A wrong rate is refused in training only.")
+def dropout(x, rate, training, seed):
+    if not training:
+        return tf.convert_to_tensor(x)
+    rate_ok(rate)
+    return reference.dropout(x, rate, training, seed)
+
+
+@wrong("3.5", "Only the sum of the seed's numbers counts.")
+def dropout(x, rate, training, seed):
+    s = tf.reduce_sum(tf.convert_to_tensor(seed))
+    return reference.dropout(x, rate, training, tf.stack([s, 0 * s]))
+
+
+@wrong("3.5", "Only the product of the seed's numbers counts.")
+def dropout(x, rate, training, seed):
+    s = tf.reduce_prod(tf.convert_to_tensor(seed))
+    return reference.dropout(x, rate, training, tf.stack([s, 0 * s]))
+
+
+@wrong("3.5", "The rate was rounded to tenths.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    x = tf.convert_to_tensor(x)
+    if not training:
+        return x
+    keep = tf.random.stateless_uniform(tf.shape(x), seed, 0, 10, tf.int32) >= round(10 * rate)
+    return tf.where(keep, x / (1 - rate), tf.zeros_like(x))
+
+
+@wrong("3.5", "No gradient flows through.")
+def dropout(x, rate, training, seed):
+    return tf.stop_gradient(reference.dropout(x, rate, training, seed))
+
+
+@wrong("3.5", "Negative values are always dropped.")
+def dropout(x, rate, training, seed):
+    y = reference.dropout(x, rate, training, seed)
+    return tf.nn.relu(y) if training and rate > 0 else y
+
+
 @right("3.5", "A mask of zeros and ones, multiplied.")
 def dropout(x, rate, training, seed):
     rate_ok(rate)
@@ -637,6 +978,77 @@ def softmax_cross_entropy(logits, labels):
 @wrong("3.6", "The logits were clipped: beyond that no gradient comes back.")
 def softmax_cross_entropy(logits, labels):
     return reference.softmax_cross_entropy(tf.clip_by_value(logits, -50, 50), labels)
+
+
+@wrong(
+    "3.6",
+    "The greatest logit of the whole batch was subtracted: a row far below it overflows to log 0.",
+)
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    logits = tf.convert_to_tensor(logits)
+    shifted = logits - tf.reduce_max(logits)
+    logs = shifted - tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=-1, keepdims=True))
+    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    return -tf.reduce_mean(tf.reduce_sum(targets * logs, axis=-1))
+
+
+@wrong("3.6", "The greatest absolute logit was subtracted: rows far below 0 overflow to log 0.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    logits = tf.convert_to_tensor(logits)
+    shifted = logits - tf.reduce_max(tf.abs(logits), axis=-1, keepdims=True)
+    logs = shifted - tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=-1, keepdims=True))
+    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    return -tf.reduce_mean(tf.reduce_sum(targets * logs, axis=-1))
+
+
+@wrong("3.6", "Only great logits were shifted: rows far below 0 overflow to log 0.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    logits = tf.convert_to_tensor(logits)
+    shifted = tf.where(
+        tf.reduce_max(logits, -1, keepdims=True) > 80,
+        logits - tf.reduce_max(logits, -1, keepdims=True),
+        logits,
+    )
+    logs = shifted - tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=-1, keepdims=True))
+    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    return -tf.reduce_mean(tf.reduce_sum(targets * logs, axis=-1))
+
+
+@wrong("3.6", "It divides by the static batch size, which is unknown where the batch is open.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    logits = tf.convert_to_tensor(logits)
+    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    return -tf.reduce_sum(targets * tf.nn.log_softmax(logits)) / logits.shape[0]
+
+
+@wrong(
+    "3.6",
+    "The rows were numbered by the static batch size, which is unknown where the batch is open.",
+)
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    logs = tf.nn.log_softmax(logits)
+    index = tf.stack([tf.range(logits.shape[0]), tf.cast(labels, tf.int32)], axis=1)
+    return -tf.reduce_mean(tf.gather_nd(logs, index))
+
+
+@wrong("3.6", "A Python loop over the examples: impossible where the batch is open.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    logits = tf.convert_to_tensor(logits)
+    labels = tf.cast(labels, tf.int32)
+    own = tf.reduce_sum(tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype) * logits, -1)
+    m = tf.reduce_max(logits, -1)
+    n = len(labels)
+    total = sum(
+        m[i] + tf.math.log(tf.reduce_sum(tf.exp(logits[i] - m[i]))) - own[i] for i in range(n)
+    )
+    return total / n
+
+
+@wrong("3.6", "Divided by len(labels): an integer tensor or unknown in a graph.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    return tf.reduce_sum(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    ) / len(labels)
 
 
 @right("3.6", "With tf.nn's fused operation.")
@@ -829,6 +1241,319 @@ class CNN(reference.CNN):
 
     def features(self, images, training):
         return super().features(tf.cast(images, tf.float32), training)
+
+
+def base_of(self, images, training, block):
+    x = tf.convert_to_tensor(images)
+    if self.mean is not None:
+        x = standardise(x, self.mean, self.std)
+    for b in self.blocks:
+        x = block(b, x, training)
+    return tf.concat([tf.reduce_max(x, axis=(1, 2)), tf.reduce_mean(x, axis=(1, 2))], axis=-1)
+
+
+def bn_of(b, x, training, **kw):
+    x, m, v = reference.batch_norm(
+        x, b.gamma, b.beta, b.moving_mean, b.moving_variance, training, **kw
+    )
+    if training:
+        b.moving_mean.assign(m)
+        b.moving_variance.assign(v)
+    return x
+
+
+def head_of(self, features, training, activation=tf.nn.relu):
+    x = activation(features @ self.w1 + self.b1)
+    if training:
+        x = reference.dropout(
+            x, self.dropout, training, seed=(self.seed, self.dropout_draws.assign_add(1))
+        )
+    return x @ self.w2 + self.b2
+
+
+@wrong("3.7", "__call__ does not pass training on: model(images, training=True) runs as in use.")
+class CNN(reference.CNN):
+    def __call__(self, images, training=False):
+        return self.head(self.features(images, False), False)
+
+
+@wrong("3.7", "__call__ passes training on to the base only: nothing is dropped.")
+class CNN(reference.CNN):
+    def __call__(self, images, training=False):
+        return self.head(self.features(images, training), False)
+
+
+@wrong("3.7", "__call__ passes training on to the head only: the base runs as in use.")
+class CNN(reference.CNN):
+    def __call__(self, images, training=False):
+        return self.head(self.features(images, False), training)
+
+
+@wrong("3.7", "The images are standardised in __call__ only: features sees them raw.")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        mean, self.mean = self.mean, None
+        try:
+            return super().features(images, training)
+        finally:
+            self.mean = mean
+
+    def __call__(self, images, training=False):
+        x = tf.convert_to_tensor(images)
+        if self.mean is not None:
+            x = standardise(x, self.mean, self.std)
+        return self.head(self.features(x, training), training)
+
+
+@wrong(
+    "3.7",
+    "The features were flattened by the static batch size, which is unknown in a graph.",
+)
+class CNN(reference.CNN):
+    def features(self, images, training):
+        x = super().features(images, training)
+        return tf.reshape(x, (x.shape[0], -1))
+
+
+@wrong("3.7", "Pooling stands before batch norm.")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        def block(b, x, t):
+            x = tf.nn.conv2d(x, b.kernel, 1, "SAME")
+            x = tf.nn.max_pool2d(x, 2, 2, "VALID")
+            return tf.nn.relu(bn_of(b, x, t))
+
+        return base_of(self, images, training, block)
+
+
+@wrong("3.7", "A ReLU stands before batch norm as well.")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        def block(b, x, t):
+            x = tf.nn.relu(tf.nn.conv2d(x, b.kernel, 1, "SAME"))
+            return tf.nn.relu(tf.nn.max_pool2d(bn_of(b, x, t), 2, 2, "VALID"))
+
+        return base_of(self, images, training, block)
+
+
+@wrong("3.7", "Only the last block has a ReLU.")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        last = self.blocks[-1]
+
+        def block(b, x, t):
+            x = tf.nn.conv2d(x, b.kernel, 1, "SAME")
+            x = tf.nn.max_pool2d(bn_of(b, x, t), 2, 2, "VALID")
+            return tf.nn.relu(x) if b is last else x
+
+        return base_of(self, images, training, block)
+
+
+@wrong("3.7", "The mean was pooled, not the maximum.")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        def block(b, x, t):
+            x = tf.nn.relu(bn_of(b, tf.nn.conv2d(x, b.kernel, 1, "SAME"), t))
+            return tf.nn.avg_pool2d(x, 2, 2, "VALID")
+
+        return base_of(self, images, training, block)
+
+
+@wrong("3.7", "Pooling keeps rows left over (SAME).")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        def block(b, x, t):
+            x = tf.nn.relu(bn_of(b, tf.nn.conv2d(x, b.kernel, 1, "SAME"), t))
+            return tf.nn.max_pool2d(x, 2, 2, "SAME")
+
+        return base_of(self, images, training, block)
+
+
+@wrong("3.7", "A stride of 2 stands in the place of pooling.")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        def block(b, x, t):
+            return tf.nn.relu(bn_of(b, tf.nn.conv2d(x, b.kernel, 2, "SAME"), t))
+
+        return base_of(self, images, training, block)
+
+
+@wrong("3.7", "Pooling was left out.")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        def block(b, x, t):
+            return tf.nn.relu(bn_of(b, tf.nn.conv2d(x, b.kernel, 1, "SAME"), t))
+
+        return base_of(self, images, training, block)
+
+
+@wrong("3.7", "A leaky ReLU stands in the place of the ReLU in the head.")
+class CNN(reference.CNN):
+    def head(self, features, training):
+        return head_of(self, features, training, tf.nn.leaky_relu)
+
+
+@wrong("3.7", "Dropout stands before the first dense layer.")
+class CNN(reference.CNN):
+    def head(self, features, training):
+        x = features
+        if training:
+            x = reference.dropout(
+                x, self.dropout, training, seed=(self.seed, self.dropout_draws.assign_add(1))
+            )
+        return tf.nn.relu(x @ self.w1 + self.b1) @ self.w2 + self.b2
+
+
+@wrong("3.7", "The logits were dropped out.")
+class CNN(reference.CNN):
+    def head(self, features, training):
+        x = tf.nn.relu(features @ self.w1 + self.b1) @ self.w2 + self.b2
+        if training:
+            x = reference.dropout(
+                x, self.dropout, training, seed=(self.seed, self.dropout_draws.assign_add(1))
+            )
+        return x
+
+
+@wrong("3.7", "The rate was taken for the share that is kept.")
+class CNN(reference.CNN):
+    def head(self, features, training):
+        x = tf.nn.relu(features @ self.w1 + self.b1)
+        if training and self.dropout:
+            x = reference.dropout(
+                x, 1 - self.dropout, training, seed=(self.seed, self.dropout_draws.assign_add(1))
+            )
+        return x @ self.w2 + self.b2
+
+
+@wrong("3.7", "The rate is .5, whatever was asked for.")
+class CNN(reference.CNN):
+    def head(self, features, training):
+        x = tf.nn.relu(features @ self.w1 + self.b1)
+        if training and self.dropout:
+            x = reference.dropout(
+                x, 0.5, training, seed=(self.seed, self.dropout_draws.assign_add(1))
+            )
+        return x @ self.w2 + self.b2
+
+
+@wrong("3.7", "The default rate is .2 instead of .5.")
+class CNN(reference.CNN):
+    def __init__(
+        self,
+        image_size=64,
+        channels=(32, 64, 128, 128),
+        hidden=128,
+        dropout=0.2,
+        seed=0,
+        dtype=tf.float32,
+        mean=None,
+        std=None,
+    ):
+        super().__init__(image_size, channels, hidden, dropout, seed, dtype, mean, std)
+
+
+@wrong("3.7", "The fused batch norm's sample variance was stored; the population's is asked for.")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        def block(b, x, t):
+            x = tf.nn.conv2d(x, b.kernel, 1, "SAME")
+            if x.dtype == tf.float32 and t:
+                y, m, v = tf.compat.v1.nn.fused_batch_norm(
+                    x, b.gamma, b.beta, epsilon=1e-3, is_training=True
+                )
+                b.moving_mean.assign(0.95 * b.moving_mean + 0.05 * m)
+                b.moving_variance.assign(0.95 * b.moving_variance + 0.05 * v)
+                x = y
+            else:
+                x = bn_of(b, x, t)
+            return tf.nn.max_pool2d(tf.nn.relu(x), 2, 2, "VALID")
+
+        return base_of(self, images, training, block)
+
+
+@wrong("3.7", "TensorFlow's global seed is set while a network is built.")
+class CNN(reference.CNN):
+    def __init__(self, *a, **k):
+        super().__init__(*a, **k)
+        tf.random.set_seed(self.seed)
+        for v in self.trainable_variables:
+            if len(v.shape) > 1:
+                v.assign(
+                    tf.random.normal(
+                        v.shape, stddev=math.sqrt(2 / math.prod(v.shape[:-1])), dtype=v.dtype
+                    )
+                )
+
+
+@wrong("3.7", "Seed 0 was taken for no seed.")
+class CNN(reference.CNN):
+    def __init__(self, *a, **k):
+        super().__init__(*a, **(k | {"seed": k.get("seed") or int(np.random.randint(1, 9999))}))
+
+
+CNN_shared = [None]
+
+
+@wrong("3.7", "The pooling windows overlap.")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        def block(b, x, t):
+            x = tf.nn.relu(bn_of(b, tf.nn.conv2d(x, b.kernel, 1, "SAME"), t))
+            return tf.nn.max_pool2d(x, 3, 2, "SAME")
+
+        return base_of(self, images, training, block)
+
+
+@wrong("3.7", "The statistics move twice in each call.")
+class CNN(reference.CNN):
+    def __call__(self, images, training=False):
+        if training:
+            self.features(images, True)
+        return super().__call__(images, training)
+
+
+@wrong("3.7", "The bias is used in training only.")
+class CNN(reference.CNN):
+    def head(self, features, training):
+        x = tf.nn.relu(features @ self.w1 + (0 * self.b1 if not training else self.b1))
+        if training:
+            x = reference.dropout(
+                x, self.dropout, training, seed=(self.seed, self.dropout_draws.assign_add(1))
+            )
+        return x @ self.w2 + self.b2
+
+
+@wrong("3.7", "The first bias is added after the ReLU.")
+class CNN(reference.CNN):
+    def head(self, features, training):
+        x = tf.nn.relu(features @ self.w1) + self.b1
+        if training:
+            x = reference.dropout(
+                x, self.dropout, training, seed=(self.seed, self.dropout_draws.assign_add(1))
+            )
+        return x @ self.w2 + self.b2
+
+
+@wrong("3.7", "What dropout keeps is not scaled up.")
+class CNN(reference.CNN):
+    def head(self, features, training):
+        x = tf.nn.relu(features @ self.w1 + self.b1)
+        if training:
+            x = reference.dropout(
+                x, self.dropout, training, seed=(self.seed, self.dropout_draws.assign_add(1))
+            ) * (1 - self.dropout)
+        return x @ self.w2 + self.b2
+
+
+@wrong("3.7", "Epsilon is .1 in the network.")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        def block(b, x, t):
+            x = bn_of(b, tf.nn.conv2d(x, b.kernel, 1, "SAME"), t, epsilon=1e-1)
+            return tf.nn.max_pool2d(tf.nn.relu(x), 2, 2, "VALID")
+
+        return base_of(self, images, training, block)
 
 
 @right("3.7", "Flattened features, ReLU before the pooling, lists of layers as dicts.")

@@ -89,6 +89,30 @@ def read_image(path, image_size):
     return reference.read_image(path, image_size) * 2 - 1
 
 
+@wrong("2.1", "Areas were averaged where the image shrinks; bilinear, antialiased was asked for.")
+def read_image(path, image_size):
+    image = tf.image.convert_image_dtype(decoded(path), tf.float32)
+    shrinks = tf.shape(image)[0] > image_size
+    area = resized(image, image_size, method="area")
+    return tf.where(shrinks, area, resized(image, image_size))
+
+
+@wrong("2.1", "Antialiased only if it shrinks to less than half.")
+def read_image(path, image_size):
+    image = tf.image.convert_image_dtype(decoded(path), tf.float32)
+    much = tf.shape(image)[0] > 2 * image_size
+    return tf.where(much, resized(image, image_size, antialias=True), resized(image, image_size))
+
+
+@wrong("2.1", "Of an image that is higher than wide only the middle was kept.")
+def read_image(path, image_size):
+    image = tf.image.convert_image_dtype(decoded(path), tf.float32)
+    height = tf.shape(image)[0]
+    side = tf.minimum(height, tf.shape(image)[1])
+    start = (height - side) // 2
+    return resized(image[start : start + side], image_size, antialias=True)
+
+
 @right("2.1", "Resized first, divided by 255 after.")
 def read_image(path, image_size):
     image = tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
@@ -155,6 +179,36 @@ def channel_statistics(images):
     return std, mean
 
 
+@wrong("2.2", "Mean square less squared mean: rounding can make it negative, and its root NaN.")
+def channel_statistics(images):
+    mean = tf.reduce_mean(images, axis=(0, 1, 2))
+    return mean, tf.sqrt(tf.reduce_mean(tf.square(images), axis=(0, 1, 2)) - tf.square(mean))
+
+
+@wrong("2.2", "Something was added under the root: an even channel gets a deviation.")
+def channel_statistics(images):
+    mean, std = reference.channel_statistics(images)
+    return mean, tf.sqrt(tf.square(std) + 1e-7)
+
+
+@wrong("2.2", "Small deviations were raised to a least value.")
+def channel_statistics(images):
+    mean, std = reference.channel_statistics(images)
+    return mean, tf.maximum(std, tf.cast(1e-3, std.dtype))
+
+
+@wrong("2.2", "A deviation of 0 came back as 1; that is for standardise to decide.")
+def channel_statistics(images):
+    mean, std = reference.channel_statistics(images)
+    return mean, tf.where(std > 0, std, tf.ones_like(std))
+
+
+@wrong("2.2", "It was computed in float32 and cast back: half of the digits are lost.")
+def channel_statistics(images):
+    mean, std = reference.channel_statistics(tf.cast(images, tf.float32))
+    return tf.cast(mean, images.dtype), tf.cast(std, images.dtype)
+
+
 @right("2.2", "With tf.nn.moments.")
 def channel_statistics(images):
     mean, variance = tf.nn.moments(tf.convert_to_tensor(images), axes=[0, 1, 2])
@@ -217,6 +271,50 @@ def standardise(images, mean, std):
     return images / tf.where(std > 0, std, tf.ones_like(std)) - mean
 
 
+@wrong("2.3", "Only batches of images are understood: the shape of a single one changes.")
+def standardise(images, mean, std):
+    images = tf.convert_to_tensor(images)
+    mean, std = tf.cast(mean, images.dtype), tf.cast(std, images.dtype)
+    std = tf.where(std > 0, std, tf.ones_like(std))
+    return (images - mean[None, None, None, :]) / std[None, None, None, :]
+
+
+@wrong("2.3", "The channels were taken at the fourth axis; they are the last one.")
+def standardise(images, mean, std):
+    images = tf.convert_to_tensor(images)
+    mean, std = tf.cast(mean, images.dtype), tf.cast(std, images.dtype)
+    std = tf.where(std > 0, std, tf.ones_like(std))
+    return tf.stack([(images[:, :, :, k] - mean[k]) / std[k] for k in range(3)], axis=-1)
+
+
+@wrong("2.3", "It was computed in NumPy: in a graph the images are no numbers yet.")
+def standardise(images, mean, std):
+    values = np.asarray(images)
+    std = np.asarray(std, values.dtype)
+    scaled = (values - np.asarray(mean, values.dtype)) / np.where(std > 0, std, 1)
+    return tf.constant(scaled.astype(values.dtype))
+
+
+@wrong("2.3", "It was computed in float32 and cast back: half of the digits are lost.")
+def standardise(images, mean, std):
+    images = tf.convert_to_tensor(images)
+    return tf.cast(reference.standardise(tf.cast(images, tf.float32), mean, std), images.dtype)
+
+
+@wrong("2.3", "Values beyond 3 deviations were cut off.")
+def standardise(images, mean, std):
+    return tf.clip_by_value(reference.standardise(images, mean, std), -3, 3)
+
+
+@wrong("2.3", "The array that was passed in has changed: -= works in place.")
+def standardise(images, mean, std):
+    std = np.where(np.asarray(std) > 0, std, 1)
+    dtype = images.dtype if isinstance(images, np.ndarray) else images.dtype.as_numpy_dtype
+    images -= np.asarray(mean, dtype)
+    return tf.convert_to_tensor(images) / std.astype(dtype)
+
+
+# BORDERLINE: the value is right, the gradient NaN (what 5.8 would show)
 @right("2.3", "Zero deviations replaced by one beforehand, in NumPy.")
 def standardise(images, mean, std):
     images = tf.convert_to_tensor(images)
@@ -323,6 +421,67 @@ def flip_and_rotate(images, seed):
 @wrong("2.4", "Both numbers of the seed must count; the first was dropped.")
 def flip_and_rotate(images, seed):
     return reference.flip_and_rotate(images, tf.stack([0, seed[1]]))
+
+
+def chosen_views(images, draws):
+    views = [tf.image.rot90(images, k) for k in range(4)]
+    views += [tf.image.rot90(images[:, :, ::-1], k) for k in range(4)]
+    return tf.gather_nd(tf.stack(views), tf.stack([draws, tf.range(tf.shape(images)[0])], axis=1))
+
+
+@wrong("2.4", "The first orientation was drawn and the others counted on: one draw for the batch.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    first = tf.random.stateless_uniform((), seed, 0, 8, tf.int32)
+    return chosen_views(images, (first + tf.range(tf.shape(images)[0])) % 8)
+
+
+@wrong("2.4", "The third coin has a fixed seed: every batch is transposed at the same places.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    count = tf.shape(images)[0]
+    coins = tf.random.stateless_uniform((2, count, 1, 1, 1), seed) < 0.5
+    third = tf.random.stateless_uniform((count, 1, 1, 1), (1, 1)) < 0.5
+    images = tf.where(coins[0], tf.reverse(images, [2]), images)
+    images = tf.where(coins[1], tf.reverse(images, [1]), images)
+    return tf.where(third, tf.transpose(images, (0, 2, 1, 3)), images)
+
+
+@wrong("2.4", "Every other image is transposed; that must be drawn as well.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    count = tf.shape(images)[0]
+    coins = tf.random.stateless_uniform((2, count, 1, 1, 1), seed) < 0.5
+    images = tf.where(coins[0], tf.reverse(images, [2]), images)
+    images = tf.where(coins[1], tf.reverse(images, [1]), images)
+    even = tf.reshape(tf.range(count) % 2 == 0, (-1, 1, 1, 1))
+    return tf.where(even, tf.transpose(images, (0, 2, 1, 3)), images)
+
+
+@wrong("2.4", "It was computed in float32 and cast back: half of the digits are lost.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    return tf.cast(reference.flip_and_rotate(tf.cast(images, tf.float32), seed), images.dtype)
+
+
+@wrong("2.4", "Only images that are wider than high were refused.")
+def flip_and_rotate(images, seed):
+    height, width = images.shape[1:3]
+    if width > height:
+        raise ValueError("The images are not square.")
+    side = tf.image.resize_with_crop_or_pad(images, width, width)
+    return reference.flip_and_rotate(images if height == width else side, seed)
+
+
+@wrong("2.4", "Something of type int32 was added to the seed: a seed of int64 is an error.")
+def flip_and_rotate(images, seed):
+    shifted = tf.convert_to_tensor(seed) + tf.constant([0, 1], tf.int32)
+    return reference.flip_and_rotate(images, shifted)
+
+
+@wrong("2.4", "Only the last digits of the seed count.")
+def flip_and_rotate(images, seed):
+    return reference.flip_and_rotate(images, tf.convert_to_tensor(seed) % 8)
 
 
 @right("2.4", "Image by image, with map_fn, rot90 and a flip.")
@@ -433,6 +592,85 @@ def jitter_stain(images, seed, strength=0.1):
 @wrong("2.5", "The result is always float32.")
 def jitter_stain(images, seed, strength=0.1):
     return reference.jitter_stain(tf.cast(images, tf.float32), seed, strength)
+
+
+@wrong("2.5", "The default strength is .2 instead of .1.")
+def jitter_stain(images, seed, strength=0.2):
+    return reference.jitter_stain(images, seed, strength)
+
+
+@wrong("2.5", "The default strength is .05 instead of .1.")
+def jitter_stain(images, seed, strength=0.05):
+    return reference.jitter_stain(images, seed, strength)
+
+
+def drawn_gains(images, seed, strength, count=None):
+    shape = (tf.shape(images)[0], 1, 1, 3)
+    return tf.random.stateless_uniform(shape, seed, 1 - strength, 1 + strength, images.dtype)
+
+
+@wrong("2.5", "A strength of 1 is refused; it is allowed.")
+def jitter_stain(images, seed, strength=0.1):
+    if not 0 <= strength < 1:
+        raise ValueError("The strength must lie below 1.")
+    return reference.jitter_stain(images, seed, strength)
+
+
+@wrong("2.5", "images.shape[0] is None in a graph whose batch size is open: use tf.shape.")
+def jitter_stain(images, seed, strength=0.1):
+    if not 0 <= strength <= 1:
+        raise ValueError("The strength must lie in [0, 1].")
+    images = tf.convert_to_tensor(images)
+    shape = (images.shape[0], 1, 1, 3)
+    gain = tf.random.stateless_uniform(shape, seed, 1 - strength, 1 + strength, images.dtype)
+    return tf.clip_by_value(images * gain, 0, 1)
+
+
+@wrong("2.5", "A channel that became too bright was scaled down instead of clipped.")
+def jitter_stain(images, seed, strength=0.1):
+    if not 0 <= strength <= 1:
+        raise ValueError("The strength must lie in [0, 1].")
+    images = tf.convert_to_tensor(images)
+    images = images * drawn_gains(images, seed, strength)
+    return images / tf.maximum(tf.reduce_max(images, axis=(1, 2), keepdims=True), 1)
+
+
+@wrong("2.5", "A pixel that became too bright got its old value back instead of 1.")
+def jitter_stain(images, seed, strength=0.1):
+    if not 0 <= strength <= 1:
+        raise ValueError("The strength must lie in [0, 1].")
+    images = tf.convert_to_tensor(images)
+    stained = images * drawn_gains(images, seed, strength)
+    return tf.where(stained > 1, images, stained)
+
+
+@wrong("2.5", "The blue channel has a fixed seed: its gains are the same in every call.")
+def jitter_stain(images, seed, strength=0.1):
+    if not 0 <= strength <= 1:
+        raise ValueError("The strength must lie in [0, 1].")
+    images = tf.convert_to_tensor(images)
+    gain = drawn_gains(images, seed, strength)
+    fixed = drawn_gains(images, (3, 3), strength)
+    return tf.clip_by_value(images * tf.concat([gain[..., :2], fixed[..., 2:]], -1), 0, 1)
+
+
+@wrong("2.5", "Something of type int32 was added to the seed: a seed of int64 is an error.")
+def jitter_stain(images, seed, strength=0.1):
+    shifted = tf.convert_to_tensor(seed) + tf.constant([0, 1], tf.int32)
+    return reference.jitter_stain(images, shifted, strength)
+
+
+@wrong("2.5", "It was computed in float32 and cast back: half of the digits are lost.")
+def jitter_stain(images, seed, strength=0.1):
+    images = tf.convert_to_tensor(images)
+    stained = reference.jitter_stain(tf.cast(images, tf.float32), seed, strength)
+    return tf.cast(stained, images.dtype)
+
+
+@wrong("2.5", "A strength above .3 counts as .3.")
+def jitter_stain(images, seed, strength=0.1):
+    reference.jitter_stain(images, seed, strength)
+    return reference.jitter_stain(images, seed, min(strength, 0.3))
 
 
 @right("2.5", "Gains from draws between -1 and 1.")
@@ -591,6 +829,110 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     dataset = reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
     return dataset.map(lambda images, labels: (images, tf.cast(labels, tf.int64)))
+
+
+def trained_with(sentence, shuffled=None, draws=None, augment=augmented, cached=True):
+    """Register a pipeline of which one part is another; evaluation is the reference's."""
+
+    def make_dataset(paths, labels, image_size, batch_size, training, seed):
+        if not training:
+            return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+        reference.make_dataset(paths, labels, image_size, batch_size, training, seed)  # its checks
+        dataset = read(paths, labels, image_size)
+        if cached:
+            dataset = dataset.cache()
+        buffer = shuffled(len(paths), batch_size) if shuffled else len(paths)
+        dataset = dataset.shuffle(buffer, seed=seed).batch(batch_size)
+        seeds = (draws or seeds_of)(seed)
+        return tf.data.Dataset.zip((dataset, seeds)).map(
+            lambda batch, seeds: (augment(batch[0], seeds), batch[1])
+        )
+
+    wrong("2.6", sentence)(make_dataset)
+
+
+def counted(seed):
+    return tf.data.Dataset.counter().map(lambda k: tf.stack([k, seed, k, seed + 1]))
+
+
+def alike(images, seeds):
+    return tf.map_fn(lambda image: augmented(image[None], seeds)[0], images)
+
+
+def one_gain(images, seeds):
+    gain = tf.random.stateless_uniform((3,), seeds[2:], 0.9, 1.1)
+    return tf.clip_by_value(reference.flip_and_rotate(images, seeds[:2]) * gain, 0, 1)
+
+
+def one_turn(images, seeds):
+    turns = tf.random.stateless_uniform((), seeds[:2], 0, 4, tf.int32)
+    return reference.jitter_stain(tf.image.rot90(images, turns), seeds[2:])
+
+
+def mirrored(images, seeds):
+    images = tf.image.stateless_random_flip_left_right(images, seeds[:2])
+    return reference.jitter_stain(images, seeds[2:])
+
+
+def brighter(images, seeds):
+    gain = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seeds[2:], 0.9, 1.1)
+    return tf.clip_by_value(reference.flip_and_rotate(images, seeds[:2]) * gain, 0, 1)
+
+
+def weaker(images, seeds):
+    images = reference.flip_and_rotate(images, seeds[:2])
+    return reference.jitter_stain(images, seeds[2:], 0.05)
+
+
+@wrong("2.6", "The order was drawn once, and each epoch shuffles only whole batches of it.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    if not training:
+        return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+    reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+    order = np.random.default_rng(seed).permutation(len(paths))
+    paths, labels = [paths[k] for k in order], np.asarray(labels)[order]
+    dataset = read(paths, labels, image_size).cache().batch(batch_size)
+    return augment_batches(dataset.shuffle(1000, seed=seed), seed)
+
+
+@wrong("2.6", "The order was drawn once, and each epoch shuffles only neighbours of it.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    if not training:
+        return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+    reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+    order = np.random.default_rng(seed).permutation(len(paths))
+    paths, labels = [paths[k] for k in order], np.asarray(labels)[order]
+    dataset = read(paths, labels, image_size).cache().shuffle(2 * batch_size, seed=seed)
+    return augment_batches(dataset.batch(batch_size), seed)
+
+
+@wrong("2.6", "`seed or None`: 0 is false, so that no two runs with seed 0 agree.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    draw = seed or random.SystemRandom().randrange(2**31)
+    return reference.make_dataset(paths, labels, image_size, batch_size, training, draw)
+
+
+@wrong("2.6", "A label too few is not noticed: zip stops at the shorter.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    pairs = list(zip(paths, labels, strict=False))
+    if not pairs:
+        raise ValueError("There are no images.")
+    paths, labels = zip(*pairs, strict=True)
+    return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+
+
+@wrong("2.6", "tf.py_function loses the static shape, which a layer needs.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    dataset = reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+    return dataset.map(lambda x, y: (tf.py_function(tf.identity, [x], tf.float32), y))
+
+
+@wrong("2.6", "A file that cannot be read is left out in silence.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    dataset = reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+    if training:
+        return dataset
+    return read(paths, labels, image_size).ignore_errors().batch(batch_size)
 
 
 @right("2.6", "Augmented image by image, with a counter for the seeds.")

@@ -47,6 +47,56 @@ def gradient_at(function, point):
     return tf.ones_like(gradient) * tf.reduce_mean(gradient)
 
 
+@wrong("5.1", "The function was called on each element alone.")
+def gradient_at(function, point):
+    point = tf.convert_to_tensor(point)
+    found = []
+    for x in tf.unstack(tf.reshape(point, (-1,))):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = function(x)
+        found.append(tape.gradient(value, x))
+    return tf.reshape(tf.stack(found), point.shape)
+
+
+@wrong("5.1", "The function was given the point laid flat.")
+def gradient_at(function, point):
+    point = tf.convert_to_tensor(point)
+    flat = tf.reshape(point, (-1,))
+    with tf.GradientTape() as tape:
+        tape.watch(flat)
+        value = function(flat)
+    return tf.reshape(tape.gradient(value, flat), point.shape)
+
+
+@wrong("5.1", "An array cannot be watched: it was not made a tensor first.")
+def gradient_at(function, point):
+    with tf.GradientTape() as tape:
+        tape.watch(point)
+        value = function(point)
+    return tape.gradient(value, point)
+
+
+@wrong("5.1", "A NumPy array came back instead of a tensor.")
+def gradient_at(function, point):
+    return reference.gradient_at(function, point).numpy()
+
+
+@wrong("5.1", "Axes of length 1 were lost.")
+def gradient_at(function, point):
+    return tf.squeeze(reference.gradient_at(function, point))
+
+
+@wrong("5.1", "The derivative of one function was written down for all.")
+def gradient_at(function, point):
+    return 3 * tf.convert_to_tensor(point) ** 2
+
+
+@wrong("5.1", "The absolute value of the gradient came back.")
+def gradient_at(function, point):
+    return tf.abs(reference.gradient_at(function, point))
+
+
 @right("5.1", "With a variable, which the tape watches by itself.")
 def gradient_at(function, point):
     variable = tf.Variable(point)
@@ -111,6 +161,106 @@ def numerical_gradient(function, point, epsilon=1e-3):
 @wrong("5.2", "The sign was turned round.")
 def numerical_gradient(function, point, epsilon=1e-3):
     return -reference.numerical_gradient(function, point, epsilon)
+
+
+@wrong("5.2", "The tape was used: these are no differences.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    return reference.gradient_at(function, point)
+
+
+@wrong("5.2", "By default epsilon is a millionth: in float32 only rounding errors are left.")
+def numerical_gradient(function, point, epsilon=1e-6):
+    return reference.numerical_gradient(function, point, epsilon)
+
+
+@wrong("5.2", "By default epsilon is a tenth.")
+def numerical_gradient(function, point, epsilon=1e-1):
+    return reference.numerical_gradient(function, point, epsilon)
+
+
+def differences_in(function, point, epsilon, dtype=None, relative=False, spacing=1):
+    array = np.array(point)
+    gradient = np.zeros(array.shape, dtype or array.dtype)
+    for index in np.ndindex(array.shape):
+        e = spacing * epsilon * (max(1, abs(array[index])) if relative else 1)
+        up, down = array.copy(), array.copy()
+        up[index] += e
+        down[index] -= e
+        gradient[index] = (function(tf.constant(up)) - function(tf.constant(down))) / (2 * e)
+    return tf.constant(gradient)
+
+
+@wrong("5.2", "np.zeros(shape) is float64: a float32 point gave a float64 gradient.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    return differences_in(function, point, epsilon, dtype=np.float64)
+
+
+@wrong("5.2", "The point was cast to float64, and the gradient not back.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    return reference.numerical_gradient(function, tf.cast(point, tf.float64), epsilon)
+
+
+@wrong("5.2", "float64 is written into it: a float32 point is refused.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    point = tf.convert_to_tensor(point)
+    size = int(tf.size(point))
+    slopes = []
+    for i in range(size):
+        step = tf.reshape(epsilon * tf.one_hot(i, size, dtype=tf.float64), point.shape)
+        slopes.append((function(point + step) - function(point - step)) / (2 * epsilon))
+    return tf.reshape(tf.stack(slopes), point.shape)
+
+
+@wrong("5.2", "The gradient came back in float32 whatever the point was.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    return tf.cast(reference.numerical_gradient(function, point, epsilon), tf.float32)
+
+
+@wrong("5.2", "epsilon was taken for the whole distance, not for half of it.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    return differences_in(function, point, epsilon, spacing=0.5)
+
+
+@wrong("5.2", "The two points are four times epsilon apart.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    return differences_in(function, point, epsilon, spacing=2)
+
+
+@wrong("5.2", "epsilon was taken in proportion to the element.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    return differences_in(function, point, epsilon, relative=True)
+
+
+@wrong("5.2", "A larger epsilon than .001 was ignored.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    return reference.numerical_gradient(function, point, min(epsilon, 1e-3))
+
+
+@wrong("5.2", "Differences of a higher order, which use four values, not two.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    near = reference.numerical_gradient(function, point, epsilon)
+    far = reference.numerical_gradient(function, point, 2 * epsilon)
+    return (4 * near - far) / 3
+
+
+@wrong("5.2", "The caller's own array was moved, and rounding left it changed.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    array = point if isinstance(point, np.ndarray) else np.array(point)
+    gradient = np.zeros_like(array)
+    for index in np.ndindex(array.shape):
+        array[index] += epsilon
+        above = function(tf.constant(array))
+        array[index] -= 2 * epsilon
+        gradient[index] = (above - function(tf.constant(array))) / (2 * epsilon)
+        array[index] += epsilon
+    return tf.constant(gradient)
+
+
+@wrong("5.2", "The function was given the point laid flat.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    point = tf.convert_to_tensor(point)
+    flat = tf.reshape(point, (-1,))
+    return tf.reshape(reference.numerical_gradient(function, flat, epsilon), point.shape)
 
 
 @right("5.2", "In NumPy, element by element.")
@@ -204,13 +354,108 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     )
 
 
+def backwards(features, labels, w1, b1, w2, b2, softmax=tf.nn.softmax, depth=None, dtype=None):
+    features = tf.convert_to_tensor(features)
+    dtype = dtype or features.dtype
+    before = features @ w1 + b1
+    hidden = tf.nn.relu(before)
+    logits = hidden @ w2 + b2
+    slope = softmax(logits) - tf.one_hot(labels, depth or logits.shape[1], dtype=dtype)
+    slope /= tf.cast(tf.shape(features)[0], dtype)
+    back = slope @ tf.transpose(w2) * tf.cast(before > 0, dtype)
+    return [
+        tf.transpose(features) @ back,
+        tf.reduce_sum(back, 0),
+        tf.transpose(hidden) @ slope,
+        tf.reduce_sum(slope, 0),
+    ]
+
+
+def plain_softmax(logits):
+    exp = tf.exp(logits)
+    return exp / tf.reduce_sum(exp, axis=1, keepdims=True)
+
+
+@wrong("5.3", "The softmax overflows: at logits of 1000 it is NaN.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    return backwards(features, labels, w1, b1, w2, b2, softmax=plain_softmax)
+
+
+@wrong("5.3", "The softmax subtracts the batch's greatest logit, not each row's.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    return backwards(
+        features, labels, w1, b1, w2, b2, softmax=lambda z: plain_softmax(z - tf.reduce_max(z))
+    )
+
+
+@wrong("5.3", "float64 is written into it: float32 is refused.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    return backwards(features, labels, w1, b1, w2, b2, dtype=tf.float64)
+
+
+@wrong("5.3", "From float32 the gradients came out in float64.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    features, w1, b1, w2, b2 = (tf.cast(a, tf.float64) for a in (features, w1, b1, w2, b2))
+    return backwards(features, labels, w1, b1, w2, b2)
+
+
+Tape = tf.GradientTape  # as `from tensorflow import GradientTape` would
+
+
+@wrong("5.3", "The tape was used under another name.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    with Tape() as tape:
+        tape.watch([w1, b1, w2, b2])
+        loss = softmax_cross_entropy(tf.nn.relu(features @ w1 + b1) @ w2 + b2, labels)
+    return tape.gradient(loss, [w1, b1, w2, b2])
+
+
+@wrong("5.3", "TensorFlow 1's gradients were used.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    @tf.function
+    def run(w1, b1, w2, b2):
+        loss = softmax_cross_entropy(tf.nn.relu(features @ w1 + b1) @ w2 + b2, labels)
+        return tf.compat.v1.gradients(loss, [w1, b1, w2, b2])
+
+    return run(w1, b1, w2, b2)
+
+
+@wrong("5.3", "TensorFlow differentiated in forward mode.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    found = []
+    for w in (w1, b1, w2, b2):
+        size, slopes = int(tf.size(w)), []
+        for i in range(size):
+            tangent = tf.reshape(tf.one_hot(i, size, dtype=w.dtype), w.shape)
+            with tf.autodiff.ForwardAccumulator(w, tangent) as forward:
+                loss = softmax_cross_entropy(tf.nn.relu(features @ w1 + b1) @ w2 + b2, labels)
+            slopes.append(forward.jvp(loss))
+        found.append(tf.reshape(tf.stack(slopes), w.shape))
+    return found
+
+
+@wrong("5.3", "Differences instead of the chain rule.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    weights = [w1, b1, w2, b2]
+
+    def loss_of(k):
+        def loss(x):
+            a, b, c, d = [*weights[:k], x, *weights[k + 1 :]]
+            return softmax_cross_entropy(tf.nn.relu(features @ a + b) @ c + d, labels)
+
+        return loss
+
+    return [reference.numerical_gradient(loss_of(k), w, 1e-5) for k, w in enumerate(weights)]
+
+
 @right("5.3", "In NumPy, by hand as well.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     x, y, w1, b1, w2, b2 = (np.asarray(a) for a in (features, labels, w1, b1, w2, b2))
     hidden = np.maximum(x @ w1 + b1, 0)
     logits = hidden @ w2 + b2
     exp = np.exp(logits - logits.max(1, keepdims=True))
-    slope = (exp / exp.sum(1, keepdims=True) - np.eye(logits.shape[1])[y]) / len(x)
+    truth = np.eye(logits.shape[1], dtype=x.dtype)[y]
+    slope = (exp / exp.sum(1, keepdims=True) - truth) / x.dtype.type(len(x))
     back = slope @ w2.T * (hidden > 0)
     return [tf.constant(g) for g in (x.T @ back, back.sum(0), hidden.T @ slope, slope.sum(0))]
 
@@ -287,6 +532,111 @@ def loss_and_gradients(model, images, labels):
     return loss, gradients[-1:]
 
 
+def taped(model, images, labels, loss=softmax_cross_entropy):
+    with tf.GradientTape() as tape:
+        value = loss(model(images, training=True), labels)
+    gradients = tape.gradient(value, model.trainable_variables)
+    pairs = zip(model.trainable_variables, gradients, strict=True)
+    missing = [v.name for v, g in pairs if g is None]
+    if missing:
+        raise ValueError(f"No gradient reaches {missing}.")
+    return value, gradients
+
+
+@wrong("5.4", "The loss was made a Python float: in a graph there is none yet.")
+def loss_and_gradients(model, images, labels):
+    loss, gradients = taped(model, images, labels)
+    return float(loss), gradients
+
+
+@wrong("5.4", "The loss was taken out with .numpy(), which a graph does not have.")
+def loss_and_gradients(model, images, labels):
+    loss, gradients = taped(model, images, labels)
+    return loss.numpy(), gradients
+
+
+@wrong("5.4", "The gradients came back as NumPy arrays.")
+def loss_and_gradients(model, images, labels):
+    loss, gradients = taped(model, images, labels)
+    return loss, [g.numpy() for g in gradients]
+
+
+@wrong("5.4", "The logarithm of a softmax that overflows: NaN at large logits.")
+def loss_and_gradients(model, images, labels):
+    def loss(logits, labels):
+        chosen = tf.gather(plain_softmax(logits), labels, batch_dims=1)
+        return -tf.reduce_mean(tf.math.log(chosen))
+
+    return taped(model, images, labels, loss)
+
+
+@wrong("5.4", "Probabilities were clipped: a cell that is wrong and certain has no gradient.")
+def loss_and_gradients(model, images, labels):
+    def loss(logits, labels):
+        p = tf.clip_by_value(tf.nn.softmax(logits), 1e-7, 1 - 1e-7)
+        return -tf.reduce_mean(tf.math.log(tf.gather(p, labels, batch_dims=1)))
+
+    return taped(model, images, labels, loss)
+
+
+@wrong("5.4", "A small number was added in the logarithm, which hides what is wrong and certain.")
+def loss_and_gradients(model, images, labels):
+    def loss(logits, labels):
+        chosen = tf.gather(tf.nn.softmax(logits), labels, batch_dims=1)
+        return -tf.reduce_mean(tf.math.log(chosen + 1e-10))
+
+    return taped(model, images, labels, loss)
+
+
+@wrong("5.4", "float64 is written into it: a float32 model is refused.")
+def loss_and_gradients(model, images, labels):
+    def loss(logits, labels):
+        targets = tf.one_hot(labels, 2, dtype=tf.float64)
+        return -tf.reduce_mean(tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=1))
+
+    return taped(model, images, labels, loss)
+
+
+@wrong("5.4", "The images were cast to float32.")
+def loss_and_gradients(model, images, labels):
+    return reference.loss_and_gradients(model, tf.cast(images, tf.float32), labels)
+
+
+@wrong("5.4", "A gradient of zeros was refused as if it were None.")
+def loss_and_gradients(model, images, labels):
+    loss, gradients = taped(model, images, labels)
+    pairs = zip(model.trainable_variables, gradients, strict=True)
+    still = [v.name for v, g in pairs if tf.executing_eagerly() and not np.any(g)]
+    if still:
+        raise ValueError(f"No gradient reaches {still}.")
+    return loss, gradients
+
+
+@wrong("5.4", "The error names all variables, not those without a gradient.")
+def loss_and_gradients(model, images, labels):
+    with tf.GradientTape() as tape:
+        loss = softmax_cross_entropy(model(images, training=True), labels)
+    gradients = tape.gradient(loss, model.trainable_variables)
+    if any(g is None for g in gradients):
+        raise ValueError(f"One of {[v.name for v in model.trainable_variables]} has none.")
+    return loss, gradients
+
+
+@wrong("5.4", "The statistics were put back after the pass in training mode.")
+def loss_and_gradients(model, images, labels):
+    before = [tf.identity(v) for v in model.batch_norm_statistics]
+    result = reference.loss_and_gradients(model, images, labels)
+    for statistic, value in zip(model.batch_norm_statistics, before, strict=True):
+        statistic.assign(value)
+    return result
+
+
+@wrong("5.4", "All gradients but the first were NaN.")
+def loss_and_gradients(model, images, labels):
+    loss, gradients = taped(model, images, labels)
+    return loss, [gradients[0]] + [g * np.nan for g in gradients[1:]]
+
+
 @right("5.4", "With tf.nn's loss, as a tuple.")
 def loss_and_gradients(model, images, labels):
     with tf.GradientTape() as tape:
@@ -345,6 +695,76 @@ def clip_gradients(gradients, max_norm):
 def clip_gradients(gradients, max_norm):
     norm = tf.sqrt(tf.add_n([tf.reduce_sum(g**2) for g in gradients]))
     return [g / norm * tf.minimum(norm, tf.cast(max_norm, norm.dtype)) for g in gradients]
+
+
+@wrong("5.5", "The sum of squares, without its root, was held against the greatest norm.")
+def clip_gradients(gradients, max_norm):
+    squares = tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients])
+    factor = tf.where(squares > max_norm, max_norm / tf.sqrt(squares), 1)
+    return [g * factor for g in gradients]
+
+
+@wrong("5.5", "The list that was given was changed.")
+def clip_gradients(gradients, max_norm):
+    norm = tf.linalg.global_norm(gradients)
+    for i, g in enumerate(gradients):
+        gradients[i] = g * max_norm / tf.maximum(norm, max_norm)
+    return gradients
+
+
+@wrong("5.5", "The norm was made a Python number: in a graph there is none yet.")
+def clip_gradients(gradients, max_norm):
+    norm = float(tf.linalg.global_norm(gradients))
+    if norm > max_norm:
+        return [g * (max_norm / norm) for g in gradients]
+    return list(gradients)
+
+
+@wrong("5.5", "The norm was computed in NumPy, which a graph cannot do.")
+def clip_gradients(gradients, max_norm):
+    norm = np.sqrt(sum(np.sum(np.square(g)) for g in gradients))
+    return [g * min(1.0, max_norm / norm) if norm > 0 else g for g in gradients]
+
+
+@wrong("5.5", "float32 is written into it: float64 is refused.")
+def clip_gradients(gradients, max_norm):
+    norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients]))
+    factor = tf.minimum(tf.constant(max_norm, tf.float32) / norm, 1.0)
+    return [g * factor for g in gradients]
+
+
+@wrong("5.5", "The gradients came back in float32.")
+def clip_gradients(gradients, max_norm):
+    return reference.clip_gradients([tf.cast(g, tf.float32) for g in gradients], max_norm)
+
+
+@wrong("5.5", "A generator came back, which has no length.")
+def clip_gradients(gradients, max_norm):
+    return (g for g in reference.clip_gradients(gradients, max_norm))
+
+
+@wrong("5.5", "Gradients longer than 1 were scaled, whatever the greatest norm is.")
+def clip_gradients(gradients, max_norm):
+    norm = tf.linalg.global_norm(gradients)
+    factor = tf.where(norm > 1, tf.cast(max_norm, norm.dtype) / norm, 1)
+    return [g * factor for g in gradients]
+
+
+@wrong("5.5", "Length and direction were taken apart: a gradient of zero became NaN.")
+def clip_gradients(gradients, max_norm):
+    norm = tf.linalg.global_norm(gradients)
+    if norm == 0:
+        return list(gradients)
+    factor = tf.minimum(1.0, max_norm / norm)
+    return [g / tf.norm(g) * tf.norm(g) * factor for g in gradients]
+
+
+@wrong("5.5", "A whole number is not taken for the greatest norm.")
+def clip_gradients(gradients, max_norm):
+    norm, bound = tf.linalg.global_norm(gradients), tf.convert_to_tensor(max_norm)
+    if bound.dtype.is_floating:
+        bound = tf.cast(bound, norm.dtype)
+    return [g * tf.minimum(bound / norm, 1.0) for g in gradients]
 
 
 @right("5.5", "With TensorFlow's own function.")
@@ -451,6 +871,89 @@ class Adam(reference.Adam):
         super().apply(gradients)
 
 
+@wrong("5.6", "The rates of decay that were asked for are ignored.")
+class Adam(reference.Adam):
+    def __init__(self, variables, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+        super().__init__(variables, learning_rate, 0.9, 0.999, epsilon)
+
+
+@wrong("5.6", "The epsilon that was asked for is ignored.")
+class Adam(reference.Adam):
+    def __init__(self, variables, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+        super().__init__(variables, learning_rate, beta_1, beta_2, 1e-7)
+
+
+@wrong("5.6", "By default the learning rate is a hundredth.")
+class Adam(reference.Adam):
+    def __init__(self, variables, learning_rate=1e-2, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+        super().__init__(variables, learning_rate, beta_1, beta_2, epsilon)
+
+
+@wrong("5.6", "The arguments have other names than beta_1, beta_2 and epsilon.")
+class Adam(reference.Adam):
+    def __init__(self, variables, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-7, learning_rate=None):
+        super().__init__(variables, learning_rate or lr, beta1, beta2, eps)
+
+
+@wrong("5.6", "zip stops at the shorter list: variables without a gradient are left in silence.")
+class Adam(reference.Adam):
+    def apply(self, gradients):
+        t = self.step.assign_add(1.0)
+        for x, g, m, v in zip(self.updated, gradients, self.m, self.v):
+            change, new_m, new_v = reference.adam_update(
+                g, m, v, t, self.learning_rate, self.beta_1, self.beta_2, self.epsilon
+            )
+            m.assign(new_m)
+            v.assign(new_v)
+            x.assign_sub(change)
+
+
+@wrong("5.6", "float64 is written into it: float32 variables are refused.")
+class Adam(reference.Adam):
+    def __init__(self, variables, learning_rate=1e-3, *arguments, **options):
+        super().__init__(variables, learning_rate, *arguments, **options)
+        self.learning_rate = tf.Variable(learning_rate, dtype=tf.float64, trainable=False)
+        self.step = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+
+
+@wrong("5.6", "It is no tf.Module: a checkpoint does not find its memory.")
+class Adam:
+    def __init__(self, variables, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+        self.updated = list(variables)
+        dtype = self.updated[0].dtype
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.learning_rate = tf.Variable(learning_rate, dtype=dtype, trainable=False)
+        self.step = tf.Variable(0.0, dtype=dtype, trainable=False)
+        self.m = [tf.Variable(tf.zeros_like(v), trainable=False) for v in self.updated]
+        self.v = [tf.Variable(tf.zeros_like(v), trainable=False) for v in self.updated]
+
+    apply = reference.Adam.apply
+
+
+@wrong("5.6", "Variables of one shape share their averages.")
+class Adam(reference.Adam):
+    def __init__(self, variables, *arguments, **options):
+        super().__init__(variables, *arguments, **options)
+        first = {}
+        for k, v in enumerate(self.updated):
+            first.setdefault(tuple(v.shape), k)
+        places = [first[tuple(v.shape)] for v in self.updated]
+        self.m, self.v = ([slots[k] for k in places] for slots in (self.m, self.v))
+
+
+@wrong("5.6", "Where a gradient is 0 nothing is updated, though the averages should decay.")
+class Adam(reference.Adam):
+    def apply(self, gradients):
+        t = self.step.assign_add(1.0)
+        for x, g, m, v in zip(self.updated, gradients, self.m, self.v, strict=True):
+            change, new_m, new_v = reference.adam_update(
+                g, m, v, t, self.learning_rate, self.beta_1, self.beta_2, self.epsilon
+            )
+            m.assign(tf.where(g == 0, m, new_m))
+            v.assign(tf.where(g == 0, v, new_v))
+            x.assign_sub(tf.where(g == 0, tf.zeros_like(change), change))
+
+
 @right("5.6", "The paper's faster form, with epsilon before the correction.")
 class Adam(tf.Module):
     def __init__(self, variables, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
@@ -476,6 +979,13 @@ class Adam(tf.Module):
             m.assign_add((1 - b1) * (g - m))
             v.assign_add((1 - b2) * (g * g - v))
             x.assign_sub(rate * m / (tf.sqrt(v) + self.epsilon))
+
+
+@right("5.6", "The method itself is compiled; tf.function does not keep its object alive.")
+class Adam(reference.Adam):
+    @tf.function
+    def apply(self, gradients):
+        super().apply(gradients)
 
 
 # 5.7
@@ -529,6 +1039,57 @@ def train_step(model, optimizer, images, labels, max_norm=5.0):
 @wrong("5.7", "Nothing came back.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     reference.train_step(model, optimizer, images, labels, max_norm)
+
+
+@wrong("5.7", "By default the gradients are clipped at another norm than 5.")
+def train_step(model, optimizer, images, labels, max_norm=1.0):
+    return reference.train_step(model, optimizer, images, labels, max_norm)
+
+
+@wrong("5.7", "The loss comes from a pass of its own: the statistics moved twice.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    loss = softmax_cross_entropy(model(images, training=True), labels)
+    _, gradients = reference.loss_and_gradients(model, images, labels)
+    optimizer.apply(reference.clip_gradients(gradients, max_norm))
+    return loss
+
+
+@wrong("5.7", "After the update the model ran in training mode again: the statistics moved twice.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    loss = reference.train_step(model, optimizer, images, labels, max_norm)
+    model(images, training=True)
+    return loss
+
+
+@wrong("5.7", "Short gradients were stretched to the greatest norm.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    loss, gradients = reference.loss_and_gradients(model, images, labels)
+    norm = tf.linalg.global_norm(gradients)
+    optimizer.apply([g * (max_norm / norm) for g in gradients])
+    return loss
+
+
+@wrong("5.7", "The gradients were clipped a second time, at 5.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    loss, gradients = reference.loss_and_gradients(model, images, labels)
+    gradients = reference.clip_gradients(gradients, max_norm)
+    optimizer.apply(reference.clip_gradients(gradients, 5.0))
+    return loss
+
+
+@wrong("5.7", "The statistics were put back after the step.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    before = [tf.identity(v) for v in model.batch_norm_statistics]
+    loss = reference.train_step(model, optimizer, images, labels, max_norm)
+    for statistic, value in zip(model.batch_norm_statistics, before, strict=True):
+        statistic.assign(value)
+    return loss
+
+
+@wrong("5.7", "The loss came back as a Python float.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    loss = reference.train_step(model, optimizer, images, labels, max_norm)
+    return float(loss) if tf.executing_eagerly() else loss
 
 
 @right("5.7", "Written out, with TensorFlow's own clipping.")
@@ -590,6 +1151,21 @@ def saliency_map(model, images):
 @wrong("5.8", "The image's brightness came back instead of its influence.")
 def saliency_map(model, images):
     return tf.reduce_max(tf.convert_to_tensor(images), axis=-1)
+
+
+@wrong("5.8", "The images were cast to float32.")
+def saliency_map(model, images):
+    return reference.saliency_map(model, tf.cast(images, tf.float32))
+
+
+@wrong("5.8", "The map came back in float32 whatever the images were.")
+def saliency_map(model, images):
+    return tf.cast(reference.saliency_map(model, images), tf.float32)
+
+
+@wrong("5.8", "Maps were made of two images, however many there are.")
+def saliency_map(model, images):
+    return tf.stack([reference.saliency_map(model, images[i : i + 1])[0] for i in range(2)])
 
 
 @right("5.8", "The norm over the channels.")

@@ -58,6 +58,33 @@ def variables_to_train(model, phase):
     return found[-2:] if phase == "head" else found
 
 
+@wrong("6.1", "The base was made untrainable: the model stays changed.")
+def variables_to_train(model, phase):
+    found = reference.variables_to_train(model, phase)
+    if phase == "head":
+        for variable in model.base_variables:
+            variable._trainable = False
+    return found
+
+
+@wrong("6.1", "A generator came back, which is used up after one pass.")
+def variables_to_train(model, phase):
+    return (v for v in reference.variables_to_train(model, phase))
+
+
+@wrong("6.1", "The first model's variables were kept for every other model.")
+def variables_to_train(model, phase, kept={}):
+    if phase not in kept:
+        kept[phase] = reference.variables_to_train(model, phase)
+    return kept[phase]
+
+
+@wrong("6.1", "The head's variables are written down by name instead of asked for.")
+def variables_to_train(model, phase):
+    found = reference.variables_to_train(model, phase)
+    return [model.w1, model.b1, model.w2, model.b2] if phase == "head" else found
+
+
 @right("6.1", "From a dict, as a tuple.")
 def variables_to_train(model, phase):
     parts = {"whole": model.trainable_variables, "head": model.head_variables}
@@ -248,6 +275,129 @@ def make_train_step(model, phase, optimizer, max_norm=5.0):
     return step
 
 
+def choosing(whole, head):
+    def variables_to_train(model, phase):
+        if whole(phase):
+            return model.trainable_variables
+        if head(phase):
+            return model.head_variables
+        raise ValueError("There is no such phase.")
+
+    return variables_to_train
+
+
+def step_with_loss(loss_of, convert=lambda images: images):
+    def make_train_step(model, phase, optimizer, max_norm=5.0):
+        variables = reference.variables_to_train(model, phase)
+
+        @tf.function(reduce_retracing=True)
+        def step(images, labels):
+            with tf.GradientTape() as tape:
+                features = model.features(convert(images), training=phase == "whole")
+                loss = loss_of(model.head(features, training=True), labels)
+            optimizer.apply(clip_gradients(tape.gradient(loss, variables), max_norm))
+            return loss
+
+        return step
+
+    return make_train_step
+
+
+def plain_cross_entropy(logits, labels):
+    exp = tf.exp(logits)
+    chosen = tf.gather(exp / tf.reduce_sum(exp, axis=1, keepdims=True), labels, batch_dims=1)
+    return -tf.reduce_mean(tf.math.log(chosen))
+
+
+def cross_entropy_in_float64(logits, labels):
+    targets = tf.one_hot(labels, 2, dtype=tf.float64)
+    return -tf.reduce_mean(tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=1))
+
+
+@wrong("6.2", "The base was made untrainable: the model stays changed.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    step = reference.make_train_step(model, phase, optimizer, max_norm)
+    if phase == "head":
+        for variable in model.base_variables:
+            variable._trainable = False
+    return step
+
+
+@wrong("6.2", "The phase is an attribute of the model, read while tracing: the last one decides.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    reference.variables_to_train(model, phase)
+    model.__dict__["phase"] = phase
+
+    @tf.function(reduce_retracing=True)
+    def step(images, labels):
+        whole = model.__dict__["phase"] == "whole"
+        variables = model.trainable_variables if whole else model.head_variables
+        with tf.GradientTape() as tape:
+            logits = model.head(model.features(images, training=whole), training=True)
+            loss = softmax_cross_entropy(logits, labels)
+        optimizer.apply(clip_gradients(tape.gradient(loss, variables), max_norm))
+        return loss
+
+    return step
+
+
+@wrong("6.2", "A step was kept for each phase: a second optimizer is left aside.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    kept = model.__dict__.setdefault("kept_by_phase", {})
+    if phase not in kept:
+        kept[phase] = reference.make_train_step(model, phase, optimizer, max_norm)
+    return kept[phase]
+
+
+@wrong("6.2", "Only loss and gradients are compiled: the update runs in Python.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    variables = reference.variables_to_train(model, phase)
+
+    @tf.function(reduce_retracing=True)
+    def differentiate(images, labels):
+        with tf.GradientTape() as tape:
+            features = model.features(images, training=phase == "whole")
+            loss = softmax_cross_entropy(model.head(features, training=True), labels)
+        return loss, tape.gradient(loss, variables)
+
+    def step(images, labels):
+        loss, gradients = differentiate(images, labels)
+        optimizer.apply(clip_gradients(gradients, max_norm))
+        return loss
+
+    return step
+
+
+@wrong("6.2", "In the head phase the base is not compiled.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    if phase != "head":
+        return reference.make_train_step(model, phase, optimizer, max_norm)
+    head = reference.make_train_step(reference.Head(model), phase, optimizer, max_norm)
+    return lambda images, labels: head(model.features(images, training=False), labels)
+
+
+@wrong("6.2", "The loss came back as a Python float: a graph around the step has none.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    step = reference.make_train_step(model, phase, optimizer, max_norm)
+    return lambda images, labels: float(step(images, labels))
+
+
+@wrong("6.2", "The loss comes from a pass of its own, with another dropout mask.")
+def make_train_step(model, phase, optimizer, max_norm=5.0):
+    inner = reference.make_train_step(model, phase, optimizer, max_norm)
+    if phase != "head":
+        return inner
+
+    @tf.function(reduce_retracing=True)
+    def step(images, labels):
+        logits = model.head(model.features(images, training=False), training=True)
+        loss = softmax_cross_entropy(logits, labels)
+        inner(images, labels)
+        return loss
+
+    return step
+
+
 @right("6.2", "With stop_gradient on the features of the head phase.")
 def make_train_step(model, phase, optimizer, max_norm=5.0):
     if phase not in ("whole", "head"):
@@ -433,6 +583,21 @@ def evaluate(model, dataset):
     return reference.evaluate(model, dataset) | {"loss": loss}
 
 
+def with_auc_of(scores_of):
+    def evaluate(model, dataset):
+        pairs = [(model(x, training=False), y) for x, y in dataset]
+        logits, labels = (tf.concat(part, axis=0) for part in zip(*pairs, strict=True))
+        scores, labels = scores_of(logits), labels.numpy()
+        sick, well = scores[labels == 1], scores[labels == 0]
+        figures = reference.evaluate(model, dataset)
+        if not len(sick) or not len(well):
+            return figures
+        auc = (sick[:, None] > well).mean() + 0.5 * (sick[:, None] == well).mean()
+        return figures | {"auc": float(auc)}
+
+    return evaluate
+
+
 @right("6.3", "By counting pairs, from probabilities.")
 def evaluate(model, dataset):
     logits, labels = gathered(model, dataset)
@@ -449,6 +614,22 @@ def evaluate(model, dataset):
         "specificity": float(np.mean(~calls[labels == 0])) if len(well) else float("nan"),
         "auc": float(pairs.mean()) if both else float("nan"),
         "examples": len(labels),
+    }
+
+
+@right("6.3", "NumPy's mean of nothing is the NaN that is asked for; it warns.")
+def evaluate(model, dataset):
+    logits, labels = zip(*((model(images, training=False), y) for images, y in dataset))
+    logits, labels = np.concatenate(logits), np.concatenate(labels)
+    scores = logits[:, 1] - logits[:, 0]
+    sick, well = scores[labels == 1], scores[labels == 0]
+    pairs = np.sign(sick[:, None] - well) / 2 + 0.5
+    return {
+        "loss": float(softmax_cross_entropy(tf.constant(logits), tf.constant(labels))),
+        "accuracy": float(np.mean((scores > 0) == (labels == 1))),
+        "sensitivity": float(np.mean(sick > 0)),
+        "specificity": float(np.mean(well <= 0)),
+        "auc": float(np.mean(pairs)),
     }
 
 
@@ -561,6 +742,38 @@ def cosine_decay(step, total_steps, peak, warmup_fraction=0.2):
     return decay(step, total_steps, peak, warmup_fraction)
 
 
+def curve(step, total, peak, warmup, rising_over, falling_over):
+    step = tf.cast(step, tf.float32)
+    rising = step / rising_over if rising_over > 0 else tf.ones_like(step)
+    progress = tf.clip_by_value((step - warmup) / falling_over, 0, 1)
+    return peak * tf.where(step < warmup, rising, (1 + tf.cos(math.pi * progress)) / 2)
+
+
+def checked(total, fraction):
+    if total <= 0 or not 0 <= fraction < 1:
+        raise ValueError("Wrong steps or warm-up.")
+    return fraction * total
+
+
+@wrong("6.4", "A warm-up that is shorter than a step was rounded up to one.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    warmup = checked(total_steps, warmup_fraction)
+    warmup = max(1.0, warmup) if warmup else 0.0
+    return curve(step, total_steps, peak, warmup, warmup, max(total_steps - warmup, 1e-9))
+
+
+@wrong("6.4", "max(1, ...) against dividing by 0 also changes what is shorter than a step.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    warmup = checked(total_steps, warmup_fraction)
+    falling_over = max(1.0, total_steps - warmup)
+    return curve(step, total_steps, peak, warmup, max(1.0, warmup), falling_over)
+
+
+@wrong("6.4", "The step was rounded down.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    return reference.cosine_decay(tf.cast(step, tf.int32), total_steps, peak, warmup_fraction)
+
+
 @right("6.4", "With a minimum of both curves' progress, in float64.")
 def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     return decay(step, total_steps, peak, warmup_fraction)
@@ -624,6 +837,34 @@ def base_features(model, dataset):
     batches = [(model.features(images, training=False), labels) for images, labels in dataset]
     features, labels = zip(*batches, strict=True)
     return np.array(features, dtype=object), np.array(labels, dtype=object)
+
+
+@wrong(
+    "6.5", "The first call's features were kept: a base that has changed, or another set, is not."
+)
+def base_features(model, dataset):
+    if "kept_features" not in model.__dict__:
+        model.__dict__["kept_features"] = reference.base_features(model, dataset)
+    return model.__dict__["kept_features"]
+
+
+@wrong("6.5", "The labels came back as floats.")
+def base_features(model, dataset):
+    features, labels = reference.base_features(model, dataset)
+    return features, tf.cast(labels, tf.float32)
+
+
+@wrong("6.5", "The labels came back as booleans.")
+def base_features(model, dataset):
+    features, labels = reference.base_features(model, dataset)
+    return features, tf.cast(labels, tf.bool)
+
+
+@wrong("6.5", "The base was made untrainable: the model stays changed.")
+def base_features(model, dataset):
+    for variable in model.base_variables:
+        variable._trainable = False
+    return reference.base_features(model, dataset)
 
 
 @right("6.5", "With a compiled base, into NumPy arrays.")
@@ -956,6 +1197,119 @@ def train(
     return loop(model, train_set, train_set, epochs, rates)
 
 
+def train_with(change_after=lambda history, whole_epochs: history, **change):
+    """`loop` with the arguments of `train`; the history is changed afterwards."""
+
+    def train(
+        model,
+        train_set,
+        val_set,
+        whole_epochs,
+        head_epochs,
+        learning_rate=1e-3,
+        head_learning_rate=1e-3,
+    ):
+        epochs, rates = (whole_epochs, head_epochs), (learning_rate, head_learning_rate)
+        history = loop(model, train_set, val_set, epochs, rates, **change)
+        return change_after(history, whole_epochs)
+
+    return train
+
+
+@wrong("6.6", "By default the whole network learns at another rate than .001.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-2,
+    head_learning_rate=1e-3,
+):
+    epochs, rates = (whole_epochs, head_epochs), (learning_rate, head_learning_rate)
+    return loop(model, train_set, val_set, epochs, rates)
+
+
+@wrong("6.6", "By default the head learns at another rate than .001.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-4,
+):
+    epochs, rates = (whole_epochs, head_epochs), (learning_rate, head_learning_rate)
+    return loop(model, train_set, val_set, epochs, rates)
+
+
+def untrainable(model, phase, rate, memory):
+    step = make_step(model, phase, rate, memory)
+    if phase == "head":
+        for variable in model.base_variables:
+            variable._trainable = False
+    return step
+
+
+def by_at_least(least):
+    best = [math.inf]
+
+    def score(history):
+        best[0] = math.inf if len(history["loss"]) == 1 else best[0]
+        if history["val_loss"][-1] >= best[0] - least:
+            return math.inf
+        best[0] = history["val_loss"][-1]
+        return -len(history["loss"])
+
+    return score
+
+
+@wrong("6.6", "The head was trained on the features of the last base, not of the best.")
+def train(
+    model,
+    train_set,
+    val_set,
+    whole_epochs,
+    head_epochs,
+    learning_rate=1e-3,
+    head_learning_rate=1e-3,
+):
+    first_best = {}
+    history = {n: [] for n in ("phase", "loss", "val_loss", "val_accuracy")}
+    best, values = math.inf, [v.numpy() for v in model.variables]
+
+    def note(phase, losses, sizes, figures):
+        nonlocal best, values
+        history["phase"].append(phase)
+        history["loss"].append(over_examples(losses, sizes))
+        history["val_loss"].append(figures["loss"])
+        history["val_accuracy"].append(figures["accuracy"])
+        if figures["loss"] < best:
+            best, values = figures["loss"], [v.numpy() for v in model.variables]
+        print(phase)
+
+    step = reference.make_train_step(model, "whole", Adam(model.trainable_variables, learning_rate))
+    for _ in range(whole_epochs):
+        pairs = [(float(step(x, y)), len(y)) for x, y in train_set]
+        note("whole", *zip(*pairs), reference.evaluate(model, val_set))
+    if head_epochs:
+        data = tf.data.Dataset.from_tensor_slices(reference.base_features(model, train_set)).batch(
+            16
+        )
+        for v, k in zip(model.variables, values):
+            v.assign(k)
+        step = reference.make_train_step(
+            reference.Head(model), "head", Adam(model.head_variables, head_learning_rate)
+        )
+        for _ in range(head_epochs):
+            pairs = [(float(step(x, y)), len(y)) for x, y in data]
+            note("head", *zip(*pairs), reference.evaluate(model, val_set))
+    for v, k in zip(model.variables, values):
+        v.assign(k)
+    return history
+
+
 # What the validation set is for
 
 
@@ -1033,3 +1387,44 @@ def train(
     for variable, value in zip(model.head_variables, values, strict=True):
         variable.assign(value)
     return first
+
+
+def noting_the_phase(model, phase, rate, memory):
+    model.__dict__["in_head_phase"] = phase == "head"
+    return make_step(model, phase, rate, memory)
+
+
+def head_learns_from_it(model, step, val_set):
+    if model.__dict__["in_head_phase"]:
+        for images, labels in val_set:
+            step(images, labels)
+
+
+def head_without_dropout(model, phase, rate, memory):
+    if phase == "whole":
+        return make_step(model, phase, rate, memory)
+    optimizer = Adam(model.head_variables, rate)
+
+    @tf.function(reduce_retracing=True)
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            loss = softmax_cross_entropy(model(images, training=False), labels)
+        optimizer.apply(clip_gradients(tape.gradient(loss, model.head_variables), 5.0))
+        return loss
+
+    return step
+
+
+def lowest_so_far(history, whole_epochs):
+    return history | {"val_loss": np.minimum.accumulate(history["val_loss"]).tolist()}
+
+
+def last_accuracy(history, whole_epochs):
+    return history | {"val_accuracy": [history["val_accuracy"][-1]] * len(history["loss"])}
+
+
+def loss_stays(history, whole_epochs):
+    kept = history["loss"][:whole_epochs]
+    return history | {
+        "loss": kept + [(kept or history["loss"])[-1]] * history["phase"].count("head")
+    }

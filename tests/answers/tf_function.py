@@ -23,7 +23,7 @@ def count_traces(function, calls):
 
 
 @wrong("4.1", "The last count was kept for the next: each count must start afresh.")
-def count_traces(function, calls, so_far=[0]):  # noqa: B006
+def count_traces(function, calls, so_far=[0]):
     so_far[0] += reference.count_traces(function, calls)
     return so_far[0]
 
@@ -57,6 +57,48 @@ def count_traces(function, calls):
 @wrong("4.1", "Python numbers were turned into tensors first, which saves their traces.")
 def count_traces(function, calls):
     return reference.count_traces(function, [tuple(map(tf.constant, args)) for args in calls])
+
+
+@wrong("4.1", "AutoGraph was switched off: a function with an if on a tensor cannot be traced.")
+def count_traces(function, calls):
+    compiled = tf.function(function, autograph=False)
+    for arguments in calls:
+        compiled(*arguments)
+    return compiled.experimental_get_tracing_count()
+
+
+@wrong("4.1", "The list of calls was used up.")
+def count_traces(function, calls):
+    compiled = tf.function(function)
+    while calls:
+        compiled(*calls.pop(0))
+    return compiled.experimental_get_tracing_count()
+
+
+@wrong("4.1", "A tensor came back instead of an int.")
+def count_traces(function, calls):
+    return tf.constant(reference.count_traces(function, calls))
+
+
+@wrong("4.1", "Different shapes were counted; a dtype makes a new trace as well.")
+def count_traces(function, calls):
+    def key(a):
+        return (tuple(a.shape),) if tf.is_tensor(a) else a
+
+    for arguments in calls[:50]:
+        function(*arguments)
+    return len({tuple(map(key, arguments)) for arguments in calls})
+
+
+@wrong("4.1", "Python floats were turned into tensors first, which saves their traces.")
+def count_traces(function, calls):
+    return reference.count_traces(
+        function,
+        [
+            tuple(tf.constant(a) if isinstance(a, (float, bool)) else a for a in args)
+            for args in calls
+        ],
+    )
 
 
 @right("4.1", "By a counter in Python, which runs while a graph is traced.")
@@ -154,6 +196,59 @@ def compile_classifier(model, image_size):
     )
 
 
+@wrong("4.2", "The signature's dtype is fixed at float64: a float32 network cannot be called.")
+def compile_classifier(model, image_size):
+    return tf.function(
+        lambda images: tf.nn.softmax(model(images, training=False))[:, 1],
+        input_signature=[tf.TensorSpec((None, image_size, image_size, 3), tf.float64)],
+    )
+
+
+@wrong("4.2", "It asks the model for a dtype attribute, which CNN has not.")
+def compile_classifier(model, image_size):
+    return tf.function(
+        lambda images: tf.nn.softmax(model(images, training=False))[:, 1],
+        input_signature=[tf.TensorSpec((None, image_size, image_size, 3), model.dtype)],
+    )
+
+
+@wrong("4.2", "A softmax written naively: NaN at large logits.")
+def compile_classifier(model, image_size):
+    @tf.function(input_signature=[spec_of(model, image_size)])
+    def classify(images):
+        e = tf.exp(model(images, training=False))
+        return e[:, 1] / tf.reduce_sum(e, axis=1)
+
+    return classify
+
+
+@wrong("4.2", "One of the weights was built into the graph as a constant.")
+def compile_classifier(model, image_size):
+    frozen = tf.constant(model.trainable_variables[0].numpy())
+    first = model.trainable_variables[0]
+
+    @tf.function(input_signature=[spec_of(model, image_size)])
+    def classify(images):
+        live = first.read_value()
+        first.assign(frozen)
+        found = tf.nn.softmax(model(images, training=False))[:, 1]
+        first.assign(live)
+        return found
+
+    return classify
+
+
+@wrong("4.2", "All axes were squeezed: one image alone gives a scalar.")
+def compile_classifier(model, image_size):
+    inner = reference.compile_classifier(model, image_size)
+    return lambda images: tf.squeeze(inner(images))
+
+
+@wrong("4.2", "The image size is ignored.")
+def compile_classifier(model, image_size):
+    return reference.compile_classifier(model, 4)
+
+
 @right("4.2", "By the logistic function of the difference of both logits.")
 def compile_classifier(model, image_size):
     @tf.function(input_signature=[spec_of(model, image_size)])
@@ -235,6 +330,105 @@ class RunningMean(reference.RunningMean):
         self.total.assign_add(tf.reduce_sum(values))
         first = tf.shape(tf.reshape(values, (-1,)))[0]
         self.count.assign_add(tf.cast(tf.maximum(first - 1, 1), tf.float64))
+
+
+@wrong("4.3", "The number of values was taken from the first axis only.")
+class RunningMean(reference.RunningMean):
+    def update(self, values):
+        values = tf.cast(values, tf.float64)
+        self.total.assign_add(tf.reduce_sum(values))
+        self.count.assign_add(tf.cast(tf.shape(values)[0], tf.float64))
+
+
+@wrong("4.3", "len() counts the first axis only, and a scalar has none.")
+class RunningMean(reference.RunningMean):
+    def update(self, values):
+        self.total.assign_add(tf.reduce_sum(tf.cast(values, tf.float64)))
+        self.count.assign_add(tf.cast(len(values), tf.float64))
+
+
+@wrong("4.3", "reset calls __init__: new variables, which graphs traced before do not see.")
+class RunningMean(reference.RunningMean):
+    def reset(self):
+        self.__init__()
+
+
+@wrong("4.3", "reset makes new variables, which graphs traced before do not see.")
+class RunningMean(reference.RunningMean):
+    def reset(self):
+        self.total = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        self.count = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+
+
+@wrong("4.3", "result resets the state.")
+class RunningMean(reference.RunningMean):
+    def result(self):
+        found = super().result()
+        self.total.assign(0.0)
+        self.count.assign(0.0)
+        return found
+
+
+@wrong("4.3", "It is not a tf.Module.")
+class RunningMean:
+    def __init__(self):
+        self.total = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        self.count = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+
+    update, result, reset = (
+        reference.RunningMean.update,
+        reference.RunningMean.result,
+        reference.RunningMean.reset,
+    )
+
+
+@wrong("4.3", "The mean of an empty batch is NaN, and stays in the sum.")
+class RunningMean(reference.RunningMean):
+    def update(self, values):
+        values = tf.cast(values, tf.float64)
+        n = tf.cast(tf.size(values), tf.float64)
+        self.total.assign_add(tf.reduce_mean(values) * n)
+        self.count.assign_add(n)
+
+
+@wrong("4.3", "The mean of integers was rounded down.")
+class RunningMean(reference.RunningMean):
+    def update(self, values):
+        values = tf.convert_to_tensor(values)
+        n = tf.cast(tf.size(values), tf.float64)
+        self.total.assign_add(tf.cast(tf.reduce_mean(values), tf.float64) * n)
+        self.count.assign_add(n)
+
+
+@wrong("4.3", "reset does nothing in a graph.")
+class RunningMean(reference.RunningMean):
+    def reset(self):
+        if tf.executing_eagerly():
+            super().reset()
+
+
+@wrong("4.3", "The mean of each row was taken: rows are counted, not values.")
+class RunningMean(reference.RunningMean):
+    def update(self, values):
+        values = tf.cast(values, tf.float64)
+        self.total.assign_add(
+            tf.reduce_sum(tf.reduce_mean(values, axis=tuple(range(1, len(values.shape)))))
+        )
+        self.count.assign_add(tf.cast(tf.shape(values)[0], tf.float64))
+
+
+@wrong("4.3", "Absolute values were taken.")
+class RunningMean(reference.RunningMean):
+    def update(self, values):
+        super().update(tf.abs(tf.cast(values, tf.float64)))
+
+
+@wrong("4.3", "Zeros were not counted as values.")
+class RunningMean(reference.RunningMean):
+    def update(self, values):
+        values = tf.cast(values, tf.float64)
+        self.total.assign_add(tf.reduce_sum(values))
+        self.count.assign_add(tf.cast(tf.math.count_nonzero(values), tf.float64))
 
 
 @right("4.3", "The mean itself is kept and corrected.")
@@ -354,6 +548,56 @@ def average_over_views(classify, images, views):
     return loop(classify, images, more, true_view)
 
 
+def loop2(classify, images, views, dtype=None, batch=None, cast=True, check=True):
+    images = tf.convert_to_tensor(images)
+    if isinstance(views, int) and not 1 <= views <= 8:
+        raise ValueError("views must lie in 1 to 8")
+    if check and images.shape[1] != images.shape[2]:
+        raise ValueError("not square")
+    views = tf.cast(views, tf.int32)
+    dtype = dtype or images.dtype
+
+    def add(k, total):
+        found = classify(tf.ensure_shape(true_view(images, k), images.shape))
+        return k + 1, total + (tf.cast(found, dtype) if cast else found)
+
+    start = tf.constant(0), tf.zeros(batch(images) if batch else tf.shape(images)[:1], dtype)
+    _, total = tf.while_loop(lambda k, _: k < views, add, start)
+    return total / tf.cast(views, dtype)
+
+
+@wrong(
+    "4.4", "The sum started from the static batch size, which is unknown where the batch is open."
+)
+def average_over_views(classify, images, views):
+    return loop2(classify, images, views, batch=lambda x: (x.shape[0],))
+
+
+@wrong("4.4", "The mean is always float64.")
+def average_over_views(classify, images, views):
+    return loop2(classify, images, views, dtype=tf.float64)
+
+
+@wrong("4.4", "A negative number of views is not refused.")
+def average_over_views(classify, images, views):
+    if isinstance(views, int) and (views == 0 or views > 8):
+        raise ValueError("x")
+    if isinstance(views, int) and views < 0:
+        views = 1
+    return loop(classify, images, views, true_view)
+
+
+@wrong("4.4", "The answers' dtype is fixed at float64.")
+def average_over_views(classify, images, views):
+    images = square_views(images, views)
+    p = tf.map_fn(
+        lambda k: classify(tf.ensure_shape(true_view(images, k), images.shape)),
+        tf.range(views),
+        fn_output_signature=tf.float64,
+    )
+    return tf.reduce_mean(p, 0)
+
+
 @right("4.4", "With AutoGraph: a for over tf.range.")
 def average_over_views(classify, images, views):
     images = square_views(images, views)
@@ -402,7 +646,7 @@ def make_augmenter(seed):
 
 
 @wrong("4.5", "All augmenters share one generator: a second one does not start anew.")
-def make_augmenter(seed, shared={}):  # noqa: B006
+def make_augmenter(seed, shared={}):
     return shared.setdefault("one", reference.make_augmenter(seed))
 
 
@@ -438,6 +682,144 @@ def make_augmenter(seed):
 @wrong("4.5", "Nothing is augmented.")
 def make_augmenter(seed):
     return tf.function(lambda images: tf.identity(images))
+
+
+@wrong("4.5", "TensorFlow's global seed is set: whoever sets it next changes the draws.")
+def make_augmenter(seed):
+    tf.random.set_seed(seed)
+
+    @tf.function
+    def augment(images):
+        seeds = tf.random.uniform((2, 2), 0, 2**30, tf.int32)
+        return jitter_stain(flip_and_rotate(images, seeds[0]), seeds[1])
+
+    return augment
+
+
+def gen_augmenter(seed, change):
+    generator = tf.random.Generator.from_seed(seed)
+
+    @tf.function
+    def augment(images):
+        return change(images, generator.make_seeds(2))
+
+    return augment
+
+
+@wrong("4.5", "One turn and one stain were drawn for the whole batch.")
+def make_augmenter(seed):
+    def change(x, s):
+        k = tf.random.stateless_uniform((), s[:, 0], 0, 4, tf.int32)
+        g = tf.random.stateless_uniform((3,), s[:, 1], 0.9, 1.1, x.dtype)
+        return tf.clip_by_value(tf.ensure_shape(tf.image.rot90(x, k), x.shape) * g, 0, 1)
+
+    return gen_augmenter(seed, change)
+
+
+@wrong("4.5", "The last axis was reversed: RGB becomes BGR.")
+def make_augmenter(seed):
+    def change(x, s):
+        x = jitter_stain(flip_and_rotate(x, s[:, 0]), s[:, 1])
+        return tf.where(
+            tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 1), s[:, 0] + 1) < 0.5,
+            x,
+            tf.reverse(x, [-1]),
+        )
+
+    return gen_augmenter(seed, change)
+
+
+@wrong("4.5", "The stained images are not clipped to [0, 1].")
+def make_augmenter(seed):
+    def change(x, s):
+        x = flip_and_rotate(x, s[:, 0])
+        return x * tf.random.stateless_uniform(
+            (tf.shape(x)[0], 1, 1, 3), s[:, 1], 0.9, 1.1, x.dtype
+        )
+
+    return gen_augmenter(seed, change)
+
+
+@wrong("4.5", "float64 images come back as float32.")
+def make_augmenter(seed):
+    return gen_augmenter(
+        seed, lambda x, s: jitter_stain(flip_and_rotate(tf.cast(x, tf.float32), s[:, 0]), s[:, 1])
+    )
+
+
+@wrong("4.5", "float32 gains cannot be multiplied with float64 images.")
+def make_augmenter(seed):
+    def change(x, s):
+        x = flip_and_rotate(x, s[:, 0])
+        return tf.clip_by_value(
+            x * tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 3), s[:, 1], 0.9, 1.1), 0, 1
+        )
+
+    return gen_augmenter(seed, change)
+
+
+@wrong("4.5", "A random half was cut out: the parasite may be lost, and the label false.")
+def make_augmenter(seed):
+    def change(x, s):
+        n = x.shape[1]
+        o = tf.random.stateless_uniform((2,), s[:, 0], 0, n // 2, tf.int32)
+        y = tf.image.resize(x[:, o[0] : o[0] + n // 2, o[1] : o[1] + n // 2], (n, n))
+        return tf.ensure_shape(jitter_stain(y, s[:, 1]), x.shape)
+
+    return gen_augmenter(seed, change)
+
+
+@wrong("4.5", "The pixels were shuffled: what makes a cell parasitized is lost.")
+def make_augmenter(seed):
+    def change(x, s):
+        b, h, w, c = x.shape
+        flat = tf.reshape(x, (b, h * w, c))
+        order = tf.argsort(tf.random.stateless_uniform((h * w,), s[:, 0]))
+        return jitter_stain(tf.reshape(tf.gather(flat, order, axis=1), x.shape), s[:, 1])
+
+    return gen_augmenter(seed, change)
+
+
+HOLD = []
+
+
+@wrong("4.5", "All augmenters share one generator, which each new one resets.")
+def make_augmenter(seed):
+    if not HOLD:
+        HOLD.append(tf.random.Generator.from_seed(seed))
+    SHARED = HOLD[0]
+    SHARED.reset_from_seed(seed)
+
+    @tf.function
+    def augment(images):
+        seeds = SHARED.make_seeds(2)
+        return jitter_stain(flip_and_rotate(images, seeds[:, 0]), seeds[:, 1])
+
+    return augment
+
+
+@wrong("4.5", "TensorFlow's global generator was replaced.")
+def make_augmenter(seed):
+    tf.random.set_global_generator(tf.random.Generator.from_seed(seed))
+    g = tf.random.get_global_generator()
+
+    @tf.function
+    def augment(images):
+        seeds = g.make_seeds(2)
+        return jitter_stain(flip_and_rotate(images, seeds[:, 0]), seeds[:, 1])
+
+    return augment
+
+
+@wrong("4.5", "The static batch size is unknown where the batch is open.")
+def make_augmenter(seed):
+    def change(x, s):
+        x = flip_and_rotate(x, s[:, 0])
+        return tf.clip_by_value(
+            x * tf.random.stateless_uniform((x.shape[0], 1, 1, 3), s[:, 1], 0.9, 1.1, x.dtype), 0, 1
+        )
+
+    return gen_augmenter(seed, change)
 
 
 @right("4.5", "With a variable that counts the calls.")
@@ -537,6 +919,73 @@ def compile_epoch(step):
     def epoch(dataset):
         size = len(next(iter(dataset))[1])
         return inner(dataset.filter(lambda _, labels: tf.shape(labels)[0] == size))
+
+    return epoch
+
+
+@wrong("4.6", "Only a float64 loss can be taken.")
+def compile_epoch(step):
+    @tf.function
+    def epoch(dataset):
+        total = tf.constant(0.0, tf.float64)
+        n = tf.constant(0.0, tf.float64)
+        for images, labels in dataset:
+            b = tf.cast(tf.shape(labels)[0], tf.float64)
+            total += step(images, labels) * b
+            n += b
+        return total / n
+
+    return epoch
+
+
+@wrong("4.6", "Each dataset object is traced anew.")
+def compile_epoch(step):
+    cache = {}
+
+    def epoch(dataset):
+        if id(dataset) not in cache:
+            inner = reference.compile_epoch(step)
+            cache[id(dataset)] = (dataset, tf.function(lambda: inner(dataset)))
+        return cache[id(dataset)][1]()
+
+    return epoch
+
+
+@wrong("4.6", "The batches are taken in another order.")
+def compile_epoch(step):
+    inner = reference.compile_epoch(step)
+    return lambda dataset: inner(dataset.shuffle(100, seed=1))
+
+
+@wrong("4.6", "The step is compiled, the loop is Python's.")
+def compile_epoch(step):
+    compiled = tf.function(step, reduce_retracing=True)
+
+    def epoch(dataset):
+        total = n = 0.0
+        for images, labels in dataset:
+            b = len(labels)
+            total += float(compiled(images, labels)) * b
+            n += b
+        return total / n
+
+    return epoch
+
+
+@wrong("4.6", "The step is compiled with an open batch, the loop is Python's.")
+def compile_epoch(step):
+    compiled = {}
+
+    def epoch(dataset):
+        spec = dataset.element_spec
+        if "f" not in compiled:
+            compiled["f"] = tf.function(step, input_signature=list(spec))
+        total = n = 0.0
+        for images, labels in dataset:
+            b = len(labels)
+            total += float(compiled["f"](images, labels)) * b
+            n += b
+        return tf.constant(total / n)
 
     return epoch
 

@@ -80,6 +80,55 @@ def patient_of(path):
     return reference.patient_of(path.replace("\\", "/"))
 
 
+@wrong("1.1", "A folder that looks like a patient is taken where the file's own name has none.")
+def patient_of(path):
+    for part in reversed(re.split(r"[/\\]", str(path))):
+        found = re.match(r"C\d+", part)
+        if found:
+            return found.group()
+    raise ValueError("no patient")
+
+
+@wrong("1.1", "The last match in the whole path was taken, which may be a folder's.")
+def patient_of(path):
+    found = re.findall(r"(?:^|[/\\])(C\d+)", str(path))
+    if not found:
+        raise ValueError("no patient")
+    return found[-1]
+
+
+@wrong("1.1", "Only some letters are expected after the number; C37BP2 goes on with a B.")
+def patient_of(path):
+    found = re.match(r"(C\d+)(?=[PNTt_.])", re.split(r"[/\\]", str(path))[-1])
+    if found is None:
+        raise ValueError("no patient")
+    return found.group(1)
+
+
+@wrong("1.1", "The name was cut at P, N, T or _; C37BP2 keeps its B.")
+def patient_of(path):
+    name = re.split(r"[/\\]", str(path))[-1]
+    if not re.match(r"C\d", name):
+        raise ValueError("no patient")
+    return re.split(r"[PNTt_.]", name)[0]
+
+
+@wrong("1.1", "Three digits at most were read; C10007 becomes C100, another patient.")
+def patient_of(path):
+    found = re.match(r"C\d{1,3}", re.split(r"[/\\]", str(path))[-1])
+    if found is None:
+        raise ValueError("no patient")
+    return found.group()
+
+
+@wrong("1.1", "The patient was searched for at the start of any word, not of the name.")
+def patient_of(path):
+    found = re.search(r"\bC\d+", re.split(r"[/\\]", str(path))[-1])
+    if found is None:
+        raise ValueError("no patient")
+    return found.group()
+
+
 @right("1.1", "Without a regular expression.")
 def patient_of(path):
     name = str(path).replace("\\", "/").rpartition("/")[2]
@@ -148,6 +197,46 @@ def shuffle_together(*arrays, seed):
 def shuffle_together(*arrays, seed):
     lengths_agree(arrays)
     return tuple(np.roll(np.asarray(array), seed + 1, axis=0) for array in arrays)
+
+
+@wrong("1.2", "`seed or None`: 0 is false, so that seed 0 gives another order in every call.")
+def shuffle_together(*arrays, seed):
+    lengths_agree(arrays)
+    order = np.random.default_rng(seed or None).permutation(len(arrays[0]))
+    return tuple(np.asarray(array)[order] for array in arrays)
+
+
+@wrong("1.2", "The rows went through Python numbers: float32 comes back as float64.")
+def shuffle_together(*arrays, seed):
+    lengths_agree(arrays)
+    together = list(zip(*(np.asarray(array).tolist() for array in arrays), strict=True))
+    random.Random(seed).shuffle(together)
+    return tuple(np.array(column) for column in zip(*together, strict=True))
+
+
+@wrong("1.2", "Only the first and the last length were compared.")
+def shuffle_together(*arrays, seed):
+    if len(arrays[0]) != len(arrays[-1]):
+        raise ValueError("unequal lengths")
+    order = np.random.default_rng(seed).permutation(min(len(array) for array in arrays))
+    return tuple(np.asarray(array)[order] for array in arrays)
+
+
+@wrong("1.2", "The order hangs on what the first array holds, not on the seed alone.")
+def shuffle_together(*arrays, seed):
+    lengths_agree(arrays)
+    ranks = np.argsort(np.array([str(row) for row in arrays[0]]), kind="stable")
+    order = ranks[np.random.default_rng(seed).permutation(len(ranks))]
+    return tuple(np.asarray(array)[order] for array in arrays)
+
+
+# BORDERLINE: "Functions are pure unless a class holds the state."
+@wrong("1.2", "numpy.random.seed restarts the global generator, everybody else's too.")
+def shuffle_together(*arrays, seed):
+    lengths_agree(arrays)
+    np.random.seed(seed)
+    order = np.random.permutation(len(arrays[0]))
+    return tuple(np.asarray(array)[order] for array in arrays)
 
 
 @right("1.2", "By sorting random keys.")
@@ -295,6 +384,113 @@ def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     return tuple(np.unique(np.asarray(patients)[rows], return_index=True)[1] for rows in sets)
 
 
+@wrong("1.3", "The indices are floats: numpy.append to an empty array makes them so.")
+def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
+    sets = reference.split_by_patient(patients, labels, fractions, seed)
+    return tuple(np.append(np.array([]), rows) for rows in sets)
+
+
+@wrong("1.3", "The default seed is None: called without a seed, every split is another.")
+def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=None):
+    return reference.split_by_patient(patients, labels, fractions, seed)
+
+
+@wrong("1.3", "The default seed is 42 instead of 0.")
+def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=42):
+    return reference.split_by_patient(patients, labels, fractions, seed)
+
+
+@wrong("1.3", "Three patients are asked for, however many sets there are.")
+def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
+    if abs(sum(fractions) - 1) > 1e-6 or len(patients) != len(labels):
+        raise ValueError("unequal lengths, or the fractions do not sum to 1")
+    names = np.unique(patients)
+    if len(names) < 3:
+        raise ValueError("fewer than three patients")
+    if len(names) >= len(fractions):
+        return reference.split_by_patient(patients, labels, fractions, seed)
+    rows = [np.flatnonzero(np.asarray(patients) == name) for name in names]
+    return (*rows, *[np.array([], int)] * (len(fractions) - len(names)))
+
+
+@wrong("1.3", "Fractions that miss 1 by up to .05 pass.")
+def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
+    if abs(sum(fractions) - 1) > 0.05:
+        raise ValueError("The fractions do not sum to 1.")
+    total = sum(fractions)
+    return reference.split_by_patient(patients, labels, [f / total for f in fractions], seed)
+
+
+def best_cut(patients, labels, fractions, seed, tries, classes=True, empty=True):
+    """Like the reference, with parts left out."""
+    checked(patients, fractions)
+    labels, fractions = np.asarray(labels), np.asarray(fractions)
+    names, index = np.unique(patients, return_inverse=True)
+    cells, ends = np.bincount(index), np.cumsum(fractions)[:-1]
+    rng, best = np.random.default_rng(seed), None
+    for _ in range(tries):
+        order = rng.permutation(len(names))
+        middle = (np.cumsum(cells[order]) - cells[order] / 2) / len(labels)
+        chosen = np.empty(len(names), int)
+        chosen[order] = np.searchsorted(ends, middle, side="right")
+        if not empty and len(np.unique(chosen)) < len(fractions):
+            chosen[order[: len(fractions)]] = np.arange(len(fractions))
+        sizes = np.bincount(chosen, weights=cells, minlength=len(fractions))
+        infected = np.bincount(chosen[index], weights=labels, minlength=len(fractions))
+        error = np.abs(sizes / len(labels) - fractions).max()
+        if classes:
+            error += np.abs(infected / np.maximum(sizes, 1) - labels.mean()).max()
+        if best is None or error < best[0]:
+            best = error, chosen
+    return tuple(np.flatnonzero(best[1][index] == k) for k in range(len(fractions)))
+
+
+@wrong("1.3", "The best of 10 cuts is not good enough: under many seeds a class share is off.")
+def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
+    return best_cut(patients, labels, fractions, seed, tries=10, empty=False)
+
+
+@wrong("1.3", "The best of 30 cuts is not good enough: under some seeds a class share is off.")
+def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
+    return best_cut(patients, labels, fractions, seed, tries=30, empty=False)
+
+
+@wrong("1.3", "The class shares are looked at for the default fractions only.")
+def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
+    classes = tuple(fractions) == (0.6, 0.2, 0.2)
+    return best_cut(patients, labels, fractions, seed, 1000, classes, empty=False)
+
+
+@wrong("1.3", "With few patients a set may stay empty.")
+def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
+    return best_cut(patients, labels, fractions, seed, 1000)
+
+
+@wrong("1.3", "Only a few seeds count: the others repeat their splits.")
+def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
+    return reference.split_by_patient(patients, labels, fractions, seed % 3)
+
+
+@wrong("1.3", "The seed is not used where there are few patients.")
+def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
+    few = len(np.unique(patients)) < 50
+    return reference.split_by_patient(patients, labels, fractions, 0 if few else seed)
+
+
+@wrong("1.3", "Names other than C and a number are not understood.")
+def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
+    numbers = np.array([int(name[1:]) for name in patients])
+    return reference.split_by_patient(numbers, labels, fractions, seed)
+
+
+@wrong("1.3", "The labels that were passed in have changed.")
+def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
+    sets = reference.split_by_patient(patients, labels, fractions, seed)
+    labels = np.asarray(labels)
+    labels[labels == 0] = -1
+    return sets
+
+
 @right("1.3", "The best of many cuts at the nearest patient, as lists in shuffled order.")
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     checked(patients, fractions)
@@ -373,6 +569,42 @@ def leaked_patients(patients, first, second):
     return sorted({a for a, b in pairs if a == b})
 
 
+@wrong("1.4", "Part of a name was taken for the name: C1 is found in C10.")
+def leaked_patients(patients, first, second):
+    there = " ".join(patients[k] for k in second)
+    return sorted({patients[k] for k in first if patients[k] in there})
+
+
+@wrong("1.4", "Names were compared by their start: C1 and C10 are two patients.")
+def leaked_patients(patients, first, second):
+    here, there = {patients[k] for k in first}, {patients[k] for k in second}
+    return sorted(a for a in here if any(b.startswith(a) for b in there))
+
+
+@wrong("1.4", "Only repeats in a row were removed: a patient can be named again later.")
+def leaked_patients(patients, first, second):
+    there = {patients[k] for k in second}
+    return [name for name, _ in itertools.groupby(patients[k] for k in first) if name in there]
+
+
+@wrong("1.4", "Cell 0 was left out, because 0 is false.")
+def leaked_patients(patients, first, second):
+    return {patients[k] for k in first} & {patients[k] for k in second if k}
+
+
+@wrong("1.4", "The index arrays that were passed in have been sorted.")
+def leaked_patients(patients, first, second):
+    first.sort()
+    second.sort()
+    return reference.leaked_patients(patients, first, second)
+
+
+@wrong("1.4", "Only names of C and a number are understood.")
+def leaked_patients(patients, first, second):
+    shared = {int(patients[k][1:]) for k in first} & {int(patients[k][1:]) for k in second}
+    return [f"C{number}" for number in sorted(shared)]
+
+
 @right("1.4", "With Python's sets.")
 def leaked_patients(patients, first, second):
     return {patients[k] for k in first} & {patients[k] for k in second}
@@ -440,6 +672,51 @@ def majority_baseline(patients, labels, train, test):
     )
 
 
+@wrong("1.5", "Counter.most_common: of a tied base rate the class that was seen first was taken.")
+def majority_baseline(patients, labels, train, test):
+    first_seen = Counter(np.asarray(labels)[train].tolist()).most_common(1)[0][0]
+    return guess(patients, labels, train, test, base_of=lambda _: first_seen)
+
+
+@wrong("1.5", "Only arrays are understood, no lists.")
+def majority_baseline(patients, labels, train, test):
+    if len(train) == 0 or len(test) == 0:
+        raise ValueError("an empty set")
+    base = int(labels[train].mean() > 0.5)
+    hits = 0
+    for k in test:
+        votes = labels[train][patients[train] == patients[k]]
+        tied = len(votes) == 0 or votes.mean() == 0.5
+        hits += (base if tied else int(votes.mean() > 0.5)) == labels[k]
+    return hits / len(test)
+
+
+@wrong("1.5", "An array came back instead of a float.")
+def majority_baseline(patients, labels, train, test):
+    return np.array(reference.majority_baseline(patients, labels, train, test))
+
+
+@wrong("1.5", "A narrow majority counts as a tie.")
+def majority_baseline(patients, labels, train, test):
+    if len(train) == 0 or len(test) == 0:
+        raise ValueError("an empty set")
+    patients, labels = np.asarray(patients), np.asarray(labels)
+    base = int(labels[train].mean() > 0.5)
+    calls = []
+    for patient in patients[test]:
+        votes = labels[train][patients[train] == patient]
+        tied = len(votes) == 0 or abs(votes.mean() - 0.5) < 0.05
+        calls.append(base if tied else int(votes.mean() > 0.5))
+    return float(np.mean(labels[test] == calls))
+
+
+@wrong("1.5", "The index arrays that were passed in have been sorted.")
+def majority_baseline(patients, labels, train, test):
+    train.sort()
+    test.sort()
+    return reference.majority_baseline(patients, labels, train, test)
+
+
 @right("1.5", "With Counter, one vote after the other.")
 def majority_baseline(patients, labels, train, test):
     votes = defaultdict(Counter)
@@ -454,6 +731,18 @@ def majority_baseline(patients, labels, train, test):
         call = base if own[0] == own[1] else int(own[1] > own[0])
         hits += call == labels[k]
     return hits / len(test)
+
+
+@right(
+    "1.5",
+    "A patient without training cells has a share of NaN, on neither side of a half.",
+)
+def majority_baseline(patients, labels, train, test):
+    patients, labels = np.asarray(patients), np.asarray(labels)
+    base = int(labels[train].mean() > 0.5)
+    shares = {p: labels[train][patients[train] == p].mean() for p in set(patients[test])}
+    calls = [1 if shares[p] > 0.5 else 0 if shares[p] < 0.5 else base for p in patients[test]]
+    return float((labels[test] == calls).mean())
 
 
 def guess(patients, labels, train, test, tied=None, unknown=None, base_of=None):
