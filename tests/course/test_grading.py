@@ -141,6 +141,38 @@ def test_a_right_exercise_beside_unwritten_ones_is_right(tmp_path):
     assert (status, outcomes) == (0, {"5.7": "done"})
 
 
+def test_helpers_aliases_and_warnings_are_no_fault(tmp_path):
+    """The reference stands in before a name is taken; helpers stay; a warning passes."""
+    folder = submission(
+        tmp_path / "own",
+        train_test_split="""
+import warnings
+_patient_of = patient_of
+def patient_of(path):
+    warnings.warn("This may be slow.")
+    return _patient_of(path)
+""",
+        data_preprocessing="""
+def unchanged(images):
+    return images
+def flip_and_rotate(images, seed):
+    raise NotImplementedError("Exercise 2.4: another day")
+""",
+        tf_function="""
+from .data_preprocessing import flip_and_rotate as turn, unchanged
+TURNS = [turn]
+def make_augmenter(seed):
+    generator = tf.random.Generator.from_seed(seed)
+    @tf.function
+    def augment(images):
+        return TURNS[0](unchanged(images), generator.make_seeds(1)[:, 0])
+    return augment
+""",
+    )
+    status, _, outcomes = graded(folder, "-m", "exercise_1_1 or exercise_4_5")
+    assert (status, outcomes) == (0, {"1.1": "done", "4.5": "done"})
+
+
 def test_a_known_mistake_is_named(tmp_path):
     """By what it returned: here in other words than those of the known answer."""
     loss = """
@@ -216,6 +248,36 @@ def test_what_a_stub_of_another_exercise_raises_is_no_verdict_on_this_one():
     stub = NotImplementedError("Exercise 5.4: do it")
     assert judge(stub, "5.4") == ("not started", "do it")
     assert judge(stub, "5.7")[0] == "crashed"
+
+
+def raised_in(file, code):
+    """What some code raises that stands in a file of that name."""
+    try:
+        exec(compile(code, str(file), "exec"), {})
+    except Exception as error:
+        return error
+
+
+def test_only_a_test_can_tell_that_nothing_came_back():
+    """Elsewhere None may be an open batch size, or an object that has gone."""
+    code = "None.shape"
+    tests, elsewhere = PROJECT / "tests" / "test_cnn_model.py", PROJECT / "cnn_model.py"
+    assert judge(raised_in(tests, code), "3.2") == (
+        "wrong",
+        "conv2d gave None back: is a return missing?",
+    )
+    outcome, sentence = judge(raised_in(elsewhere, code), "3.2")
+    assert outcome == "crashed"
+    assert sentence.startswith("AttributeError in cnn_model.py, line 1: 'NoneType' object has no")
+
+
+def test_an_error_in_a_graph_is_told_without_the_way_there():
+    """AutoGraph puts its own account in front of it."""
+    text = (
+        "in user code:\n\n    File 'x', line 3, in f  *\n        y + 1\n\n    TypeError: no float\n"
+    )
+    error = raised_in(PROJECT / "cnn_model.py", f"raise TypeError({text!r})")
+    assert judge(error, "3.2")[1] == "TypeError in cnn_model.py, line 1: no float"
 
 
 def test_reset_keeps_the_rest_and_a_copy(tmp_path, monkeypatch):

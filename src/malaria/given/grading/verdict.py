@@ -158,6 +158,8 @@ def _learners_line(error):
 
 def _without_tensorflows_own(text):
     """An error message without the graph's history and the names of its nodes."""
+    if text.startswith("in user code:"):  # AutoGraph's account of the way there; the error is last
+        text = re.sub(r"^\s*\w+: ", "", text.strip().rpartition("\n\n")[2])
     lines = text.split("\n")
     if lines[0].startswith("Graph execution error"):
         history = [k for k, line in enumerate(lines) if re.match(r'\s*(File "|Detected at)', line)]
