@@ -1,6 +1,6 @@
 # make demo      from nothing to a trained classifier with a report
 # make test      all of the project's tests, on the reference
-# make test-all  with those that take long
+# make test-all  with those that take long (two hours); some need Chromium or Chrome
 # make lessons   JupyterLab at lesson 1
 # The README has each of them as plain lines, for those without make.
 
@@ -21,6 +21,7 @@ test: .venv/installed
 	$(BIN)/python -m pytest --modules solutions --nbval lessons
 
 test-all: test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[develop,browser]"
 	$(BIN)/python -m pytest --modules solutions -m slow tests
 
 lessons: .venv/installed
