@@ -9,7 +9,7 @@ BIN := .venv/bin
 # Kept free of the user's own settings: nothing outside .venv is imported.
 export PYTHONNOUSERSITE := 1
 
-.PHONY: demo test lessons notebooks picture stubs test-all
+.PHONY: demo test lessons notebooks picture stubs behaviour test-all
 
 demo: .venv/installed
 	$(BIN)/malaria train --modules solutions --out runs/demo --resume
@@ -31,6 +31,9 @@ lessons: .venv/installed
 
 stubs: .venv/installed  ## make the stubs in src/malaria anew from solutions/
 	$(BIN)/python -m malaria.given.stubs
+
+behaviour: .venv/installed  ## try all wrong answers and store what the tests say of each
+	$(BIN)/python -m tests.try_answers --store
 
 notebooks: .venv/installed  ## run all lessons on the reference and store what they print
 	$(BIN)/python -m malaria.given.notebooks

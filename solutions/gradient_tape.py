@@ -130,7 +130,7 @@ def clip_gradients(gradients, max_norm):
         raise ValueError(f"The greatest norm must be positive, not {max_norm}.")
     # Exercise 5.5: one norm over all gradients, one factor, at most 1
     norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(gradient)) for gradient in gradients]))
-    max_norm = tf.cast(max_norm, norm.dtype)
+    max_norm = tf.convert_to_tensor(max_norm, norm.dtype)  # tf.cast goes through float32
     # Dividing by the greater of the two leaves short gradients untouched, zero ones included.
     return [gradient * (max_norm / tf.maximum(norm, max_norm)) for gradient in gradients]
 

@@ -146,6 +146,14 @@ def test_he_normal_takes_every_seed():
     assert kinds == 4, f"The seeds 0 to 3 gave {kinds} different results."
 
 
+@pytest.mark.exercise("3.1")
+def test_he_normal_draws_for_every_place_of_a_kernel():
+    """One draw, repeated at all places, is a filter that sees only the mean of its window."""
+    kernel = array_of(cnn_model.he_normal((3, 3, 8, 16), 3), "he_normal")
+    different = len({place.tobytes() for place in kernel.reshape(9, -1)})
+    assert different == 9, f"The 9 places of a kernel hold {different} different sets of weights."
+
+
 # 3.2
 
 
@@ -598,6 +606,17 @@ def test_dropout_has_the_gradient_of_its_mask():
     assert abs(kept - 0.75) <= 0.12, f"Of the negative values {kept:.0%} were kept, not 75%."
 
 
+@pytest.mark.exercise("3.5")
+def test_dropout_draws_for_a_single_value_too():
+    """Each value has a draw of its own; a fixed number of dropped ones would drop none of one."""
+    x = tf.ones((1,), tf.float64)
+    found = [float(cnn_model.dropout(x, 0.2, True, (7, k))[0]) for k in range(300)]
+    dropped = found.count(0.0)  # 60 expected, with a deviation of 7
+    assert 20 <= dropped <= 110, (
+        f"With rate .2 a single value was dropped in {dropped} of 300 draws, not in about 60."
+    )
+
+
 # 3.6
 
 
@@ -621,7 +640,7 @@ def test_softmax_cross_entropy_agrees_with_numpy(batch, classes):
     assert found.shape == (), f"The loss has the shape {found.shape}; it should be one number."
     expected = loss_by_numpy(logits, labels)
     assert abs(found - expected) <= 1e-9, (
-        f"{batch} examples of {classes} classes: the loss is {found:.4f}, not {expected:.4f}."
+        f"{batch} examples of {classes} classes: the loss is {found:.9g}, not {expected:.9g}."
     )
 
 
@@ -795,6 +814,8 @@ def test_cnn_batch_norm_statistics_are_not_trained():
     found = model.batch_norm_statistics
     sizes = sorted(v.shape[0] for v in found)
     assert sizes == [4, 4, 6, 6], f"Two blocks have statistics of the sizes {sizes}."
+    variables = [isinstance(v, tf.Variable) for v in found]
+    assert all(variables), "The statistics are no tf.Variable: a copy does not follow the training."
     assert not any(v.trainable for v in found), "The moving statistics are trainable."
     starts = sorted(round(float(np.mean(v)), 3) for v in found)
     assert starts == [0, 0, 1, 1], f"The statistics start at {starts}, not at 0 and 1."
@@ -904,7 +925,8 @@ def test_cnn_drops_nothing_outside_training_or_at_rate_0():
     features = model.features(images, training=False)
     first, second = (model.head(features, training=True) for _ in range(2))
     assert off_by(first, second) <= 0, "With dropout 0 two calls in training differ."
-    assert off_by(first, model.head(features, training=False)) <= 1e-6
+    error = off_by(first, model.head(features, training=False))
+    assert error <= 1e-6, f"Outside training two calls of the head differ by {error:.2g}."
 
 
 @pytest.mark.exercise("3.7")

@@ -130,7 +130,8 @@ def test_read_image_works_in_a_pipeline(tmp_path):
     )
     shape = dataset.element_spec.shape
     assert shape == (16, 16, 3), f"In a pipeline the static shape is {shape}, not (16, 16, 3)."
-    assert next(iter(dataset)).shape == (16, 16, 3)
+    shape = next(iter(dataset)).shape
+    assert shape == (16, 16, 3), f"In a pipeline an image came out in the shape {shape}."
 
 
 def triangles(size, count):
@@ -239,6 +240,15 @@ def test_channel_statistics_work_in_float64():
         np.abs(np.asarray(std) - images.std((0, 1, 2))).max(),
     )
     assert error <= 1e-11, f"For float64 images the error is {error:.0e}: the digits of float32."
+
+
+@pytest.mark.exercise("2.2")
+def test_channel_statistics_count_every_image():
+    """4,000 images: the first half black, the second white."""
+    images = np.zeros((4000, 1, 1, 3))
+    images[2000:] = 1
+    found = [np.asarray(x).round(3).tolist() for x in data_preprocessing.channel_statistics(images)]
+    assert found == [[0.5] * 3] * 2, f"Of black and white halves mean and deviation are {found}."
 
 
 # 2.3
@@ -496,6 +506,17 @@ def test_flip_and_rotate_refuses_tall_images_too():
     """Not only those that are wider than high."""
     with refused("images of 6 x 4 pixels"):
         data_preprocessing.flip_and_rotate(tf.zeros((2, 6, 4, 3)), (0, 0))
+
+
+@pytest.mark.exercise("2.4")
+def test_flip_and_rotate_turns_a_single_image_too():
+    """The last batch may be this short; dealt out like cards, the first image is never turned."""
+    image = asymmetric()[None]
+    seen = {
+        np.asarray(data_preprocessing.flip_and_rotate(image, (k, 9))).tobytes() for k in range(120)
+    }
+    # An honest draw misses one of the 8 once in a million.
+    assert len(seen) == 8, f"Over 120 seeds a batch of one came out in {len(seen)} of 8 ways."
 
 
 # 2.5
@@ -953,7 +974,8 @@ def test_make_dataset_reads_each_file_once(tmp_path):
     """After the first epoch all comes from the cache: the files could be gone."""
     paths = [save(tmp_path / f"{k}.png", np.full((4, 4, 3), 50, np.uint8)) for k in range(6)]
     dataset = data_preprocessing.make_dataset(paths, np.zeros(6, int), 4, 4, True, 0)
-    assert len(epoch(dataset)) == 2
+    batches = len(epoch(dataset))
+    assert batches == 2, f"6 images in batches of 4 gave {batches} batches."
     for path in paths:
         save(path, np.full((4, 4, 3), 250, np.uint8))
     brightest = max(float(images.max()) for images, _ in epoch(dataset))
@@ -973,3 +995,37 @@ def test_make_dataset_does_not_skip_a_broken_file(files, tmp_path):
     except Exception:  # any error is an honest answer
         return
     assert count == len(paths), f"One of 11 files is broken; {count} images came, without a word."
+
+
+@pytest.mark.exercise("2.6")
+@pytest.mark.parametrize("training", [True, False])
+def test_make_dataset_keeps_labels_beside_files_that_are_not_listed_by_name(tmp_path, training):
+    """Sorting the paths alone would tear them from their labels."""
+    brightness = np.array([0, 60, 120, 180, 240])
+    paths = [
+        save(tmp_path / f"{name}.png", np.full((2, 2, 3), level, np.uint8))
+        for name, level in zip("ecadb", brightness, strict=True)
+    ]
+    dataset = data_preprocessing.make_dataset(paths, [0, 1, 2, 3, 4], 2, 2, training, 1)
+    shown, found = [], []
+    for images, labels in dataset:
+        shown += (255 * images.numpy().mean((1, 2, 3))).tolist()
+        found += labels.numpy().tolist()
+    nearest = np.abs(np.array(shown)[:, None] - brightness).argmin(1)
+    torn = int((nearest != found).sum())
+    assert torn == 0, f"{torn} of 5 images came with another one's label: were the paths sorted?"
+    assert training or found == [0, 1, 2, 3, 4], f"In evaluation they came in the order {found}."
+
+
+@pytest.mark.exercise("2.6")
+def test_make_dataset_leaves_the_global_seed_alone(tmp_path):
+    """Whoever calls it would draw other numbers afterwards."""
+    path, drawn = save(tmp_path / "a.png", np.zeros((2, 2, 3), np.uint8)), []
+    for seed in (11, 12):
+        tf.random.set_seed(seed)
+        data_preprocessing.make_dataset([path] * 3, [0, 1, 0], 2, 2, True, 1)
+        drawn.append(float(tf.random.uniform(())))
+    assert drawn[0] != drawn[1], (
+        "After the call, global seeds of 11 and 12 drew the same number: tf.random.set_seed was"
+        " called. Hand the seed to the operations instead."
+    )

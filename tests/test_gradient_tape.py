@@ -379,7 +379,7 @@ def test_the_loss_and_its_gradients_are_finite_at_huge_logits():
     statistics = model.moving_mean.numpy()
     right = (model(images, training=True).numpy().argmax(1) == labels).numpy()
     model.moving_mean.assign(statistics)
-    assert not right.all()  # or the case would show nothing
+    assert not right.all(), "The case shows nothing: all cells are classified rightly."
     loss, gradients = gradient_tape.loss_and_gradients(model, images, labels)
     assert abs(float(loss) - expected_loss) <= 1e-9 * expected_loss, (
         f"With logits in the thousands the loss is {float(loss):.4g}, not {expected_loss:.4g}."
@@ -460,6 +460,20 @@ def test_the_norm_is_held_against_the_bound(norm, limit, compiled, dtype):
             f" {np.ravel(ours).tolist()} instead of {np.ravel(expected).round(5).tolist()}. Hold"
             " the norm itself against the bound."
         )
+
+
+@pytest.mark.exercise("5.5")
+@pytest.mark.parametrize("max_norm", [1.0, 0.125])
+def test_clipping_keeps_the_digits_of_float64(max_norm):
+    """A norm or a factor in float32 would leave seven of them."""
+    values = [np.array([0.1, 0.2]), np.array([[0.3]])]
+    norm = np.sqrt(sum((v**2).sum() for v in values))
+    found = gradient_tape.clip_gradients([tf.constant(v) for v in values], max_norm)
+    error = worst(found, [v * min(1, max_norm / norm) for v in values])
+    assert error <= 1e-13, (
+        f"float64 gradients of norm {norm:.3f}, clipped to {max_norm}, are off by {error:.0e}: is"
+        " something computed in float32?"
+    )
 
 
 # 5.6
@@ -656,7 +670,7 @@ def test_one_step_follows_the_clipped_gradient(compiled):
     step = tf.function(step) if compiled else step
     loss = step(model, optimizer, images, labels, limit)
     assert abs(float(loss) - expected_loss) <= 1e-9, (
-        f"The step returned {float(loss):.6f}; the loss before the step is {expected_loss:.6f}."
+        f"The step returned {float(loss):.9g}; the loss before the step is {expected_loss:.9g}."
     )
     expected = [b - 0.3 * g / 2 for b, g in zip(before, gradients, strict=True)]
     error = worst(copies(model.trainable_variables), expected)
@@ -723,6 +737,25 @@ def test_train_step_leaves_short_gradients_alone():
     assert error <= 1e-7, (
         f"With a bound of three times the gradient's norm a variable is off by {error:.1e}; short"
         " gradients are not stretched."
+    )
+
+
+@pytest.mark.exercise("5.7")
+def test_the_step_is_the_optimizers():
+    """Whatever its apply does: a step of one's own would make a descent of every optimizer."""
+
+    class AddOne(Momentum):
+        def apply(self, gradients):
+            for variable in self.updated:
+                variable.assign_add(tf.ones_like(variable))
+
+    model = SmallModel()
+    expected = [before + 1 for before in copies(model.trainable_variables)]
+    gradient_tape.train_step(model, AddOne(model.trainable_variables), *small_batches()[0])
+    error = worst(copies(model.trainable_variables), expected)
+    assert error <= 1e-9, (
+        f"With an optimizer whose apply adds 1 to every variable, one ended {error:.2g} away from"
+        " that. Call its apply, once, and change no variable besides."
     )
 
 

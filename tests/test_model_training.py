@@ -532,6 +532,24 @@ def test_evaluate_tells_close_scores_and_certain_ones_apart():
     check_figures(found, figures_by_counting(logits, labels), "scores of +-20 and +-25")
 
 
+@pytest.mark.exercise("6.3")
+def test_evaluate_leaves_a_bad_model_its_auc_below_a_half():
+    """Of 4 pairs one is ordered rightly: .25, not .75."""
+    logits, labels = [(0.0, score) for score in (-2.0, -1.0, 1.0, 2.0)], [1, 0, 1, 0]
+    found = model_training.evaluate(Told(), told(logits, labels))
+    check_figures(found, figures_by_counting(logits, labels), "a model worse than chance")
+
+
+@pytest.mark.exercise("6.3")
+def test_evaluate_sets_nothing_on_the_model():
+    """training=False is all it takes; a rate set to 0 would stay at 0."""
+    model = SmallModel()
+    model.dropout, model.training = 0.5, True
+    model_training.evaluate(model, as_dataset(small_batches()))
+    found = model.dropout, model.training
+    assert found == (0.5, True), f"The model's dropout and training were set to {found}."
+
+
 # 6.4
 
 
@@ -626,6 +644,7 @@ def test_base_features_are_those_of_the_base_in_the_dataset_order():
         f"35 images gave features of the shape {features.shape}, not {expected.shape}."
     )
     error = float(np.abs(features - expected).max())
+    assert features.dtype == np.float64, f"Of a float64 base the features are {features.dtype}."
     assert error <= 1e-9, f"The features are off by up to {error:.2g}: order, or training mode?"
     wanted = np.concatenate([labels for _, labels in batches])
     assert labels.tolist() == wanted.tolist(), (
@@ -651,8 +670,8 @@ def test_base_features_leave_the_model_alone():
     )
     heads = sum(part == "head" for part, _ in model.calls)
     assert heads == 0, f"The head was run {heads} times; the features are its input."
-    assert sum(seen) < 2 * 35, (
-        f"The base was run on {sum(seen)} images, though the dataset holds 35: once is enough."
+    assert sum(seen) == 35, (
+        f"The base was run on {sum(seen)} images of a dataset of 35; each needs it once."
     )
 
 
@@ -897,8 +916,9 @@ def test_train_stops_changing_the_base_after_the_whole_phase(both_phases):
         " only."
     )
     assert changes == 30, (
-        "6 whole epochs of 5 batches change the base and its statistics 30 times, but they were"
-        f" seen to change {changes} times: the head phase goes on moving them."
+        "6 whole epochs of 5 batches change the base and its statistics 30 times, but it ran in"
+        f" {changes + 1} different states: does the head phase go on moving it, or was it brought"
+        " back to a state in which it had never been?"
     )
 
 
@@ -1096,4 +1116,40 @@ def test_train_leaves_the_model_trainable(head_epochs):
     assert count == 5, f"After the head phase the model has {count} trainable variables, not 5."
     assert ("head", True) in head_epochs.model.calls, (
         "In the head phase the head never ran in training mode: there is no dropout."
+    )
+
+
+@pytest.mark.exercise("6.6")
+def test_train_validates_the_head_outside_training_as_well():
+    """A head that answers otherwise in training, as one with dropout does."""
+
+    class Partial(SmallModel):
+        def head(self, features, training):
+            logits = super().head(features, training)
+            return logits + tf.constant([0.0, 0.5]) if training else logits
+
+    one = run_training(datasets(), 1, 0, 0.05, model=Partial(dtype=tf.float32))
+    found, expected = float(one.history["val_loss"][0]), val_loss(one.model, one.sets[1])
+    assert abs(found - expected) <= 1e-5, (
+        f"After one epoch val_loss is {found:.5f}; outside training the same weights have"
+        f" {expected:.5f}. Validate with training=False, in the head too."
+    )
+
+
+@pytest.mark.exercise("6.6")
+def test_train_reads_the_training_set_anew_in_every_whole_epoch():
+    """At each pass it draws another order and other augmentations."""
+    passes, batches = [], small_batches(count=2, last=8)
+
+    def counted():
+        passes.append(1)
+        yield from ((tf.cast(images, tf.float32), labels) for images, labels in batches)
+
+    spec = (tf.TensorSpec((None, 4, 4, 3)), tf.TensorSpec((None,), tf.int32))
+    train_set = tf.data.Dataset.from_generator(counted, output_signature=spec)
+    train_set = train_set.apply(tf.data.experimental.assert_cardinality(2))
+    run_training((train_set, datasets()[1]), 4, 0, 0.05)
+    assert len(passes) >= 4, (
+        f"In 4 whole epochs the training set was read {len(passes)} times: iterate over it in each"
+        " epoch, do not keep or cache what came."
     )

@@ -87,6 +87,21 @@ def test_a_function_that_asks_a_tensor_is_traced():
     assert traces == 1, f"A function with an if on a tensor was traced {traces} times, not once."
 
 
+@pytest.mark.exercise("4.1")
+def test_a_second_count_starts_afresh():
+    """What an earlier count has traced is no part of it."""
+
+    def double(x):
+        return 2 * x
+
+    calls = [[(1,), (2,), (3,)], [(3,)], [(4,), (5,)]]
+    counts = [tf_function.count_traces(double, some) for some in calls]
+    assert counts == [3, 1, 2], (
+        f"Three counts of one function, over 3, 1 and 2 Python numbers, gave {counts}: compile it"
+        " afresh in each."
+    )
+
+
 # 4.2
 
 
@@ -99,8 +114,8 @@ def test_the_classifier_returns_the_probability_of_class_1():
     found = tf_function.compile_classifier(model, 4)(images).numpy()
     assert found.shape == (5,), f"5 images gave the shape {found.shape}, not (5,)."
     assert np.abs(found - expected).max() <= 1e-9, (
-        f"The first probability is {found[0]:.4f}, but softmax of the logits gives"
-        f" {expected[0]:.4f} for class 1. Look at the axis and at the column."
+        f"The first probability is {found[0]:.9g}, but softmax of the logits gives"
+        f" {expected[0]:.9g} for class 1. Look at the axis and at the column."
     )
 
 
@@ -116,7 +131,7 @@ def test_the_classifier_is_traced_once_for_all_batch_sizes():
         f"The model's Python code ran {traces} times for batches of 1, 7, 64 and 7 images;"
         " leave the batch size open in the signature."
     )
-    assert traces == 1, "The model never ran; does the classifier call it?"
+    assert traces == 1, "The model itself never ran; does the classifier call it, or a copy?"
 
 
 @pytest.mark.exercise("4.2")
@@ -295,6 +310,34 @@ def test_the_state_is_kept_until_reset_and_its_graphs_see_the_reset():
         forget()
 
 
+@pytest.mark.exercise("4.3")
+def test_a_value_that_is_no_number_is_not_hidden():
+    """A loss of NaN that is shown as 0 looks like success."""
+    mean = tf_function.RunningMean()
+    mean.update(tf.constant([1.0, float("nan")]))
+    found = float(mean.result())
+    assert np.isnan(found), f"The mean of 1 and NaN came back as {found}; only of nothing is it 0."
+
+
+@pytest.mark.exercise("4.3")
+def test_sums_do_not_overflow_the_dtype_of_the_values():
+    """As 8-bit integers 100 + 100 + 100 is 44."""
+    mean = tf_function.RunningMean()
+    mean.update(tf.constant([100, 100, 100], tf.uint8))
+    found = float(mean.result())
+    assert abs(found - 100) <= 1e-4, f"Three times 100 as uint8: {found}. Cast before you add up."
+
+
+@pytest.mark.exercise("4.3")
+def test_two_means_do_not_share_their_state():
+    """Training and validation are averaged side by side."""
+    first, second = tf_function.RunningMean(), tf_function.RunningMean()
+    first.update(tf.constant([2.0, 4.0]))
+    second.update(tf.constant([30.0]))
+    found = float(first.result()), float(second.result())
+    assert found == (3, 30), f"One saw 2 and 4, another one 30, but they returned {found}."
+
+
 # 4.4
 
 
@@ -321,8 +364,8 @@ def test_the_first_views_are_averaged(views):
     found = tf_function.average_over_views(corner, images, views).numpy()
     assert found.shape == (3,), f"3 images gave the shape {found.shape}, not (3,)."
     assert np.abs(found - expected).max() <= 1e-9, (
-        f"With views={views} the first image gives {found[0]:.6f}, but NumPy's views average to"
-        f" {expected[0]:.6f}. View k turns k times; view 4 + k mirrors first, then turns."
+        f"With views={views} the first image gives {found[0]:.9g}, but NumPy's views average to"
+        f" {expected[0]:.9g}. View k turns k times; view 4 + k mirrors first, then turns."
     )
 
 
@@ -386,6 +429,23 @@ def test_views_work_with_an_open_batch():
         assert np.abs(found - np.mean(hand, axis=0)).max() <= 1e-9, (
             "In a graph with an open batch and views=5 the mean is another."
         )
+
+
+@pytest.mark.exercise("4.4")
+def test_the_answers_are_averaged_and_not_the_views():
+    """For a classifier that is not linear, here a square, the two differ."""
+    images = images_of(3)
+
+    def squared(images):
+        return corner(images) ** 2
+
+    hand = [squared(tf.constant(view_by_hand(images, k).copy())).numpy() for k in range(4)]
+    found = np.asarray(tf_function.average_over_views(squared, images, 4))
+    error = np.abs(found - np.mean(hand, axis=0)).max()
+    assert error <= 1e-9, (
+        f"For a classifier that is not linear the mean is off by {error:.2g}: classify each view,"
+        " then average the answers."
+    )
 
 
 # 4.5
@@ -518,6 +578,41 @@ def test_the_augmenter_changes_each_image_by_itself_and_keeps_what_it_shows():
     )
 
 
+def calls_of(augment, images, count):
+    """What some calls made of the same images, arrays `(B, S, S, 3)`."""
+    return [np.asarray(augment(images)) for _ in range(count)]
+
+
+@pytest.mark.exercise("4.5")
+def test_symmetries_and_stains_are_both_drawn_anew():
+    """Whichever of the two it varies: one of them may not be the same in every call."""
+    augment = tf_function.make_augmenter(5)
+    bright = np.zeros((64, 4, 4, 3), np.float32)
+    bright[:, 0, 1] = 0.5  # this pixel has another place in each of the 8 symmetries
+    places = [
+        image.sum(axis=-1).reshape(64, 16).argmax(axis=1).tolist()
+        for image in calls_of(augment, tf.constant(bright), 4)
+    ]
+    turned = any(place != [1] * 64 for place in places)
+    different = len(set(map(str, places)))
+    assert different == 4 or not turned, f"Four calls turned 64 images in {different} way(s)."
+    grey = tf.fill((16, 4, 4, 3), 0.5)  # which no symmetry changes
+    stains = {image.tobytes() for image in calls_of(augment, grey, 4)}
+    stained = stains != {np.asarray(grey).tobytes()}
+    assert len(stains) == 4 or not stained, (
+        f"Four calls stained grey images in {len(stains)} way(s)."
+    )
+
+
+@pytest.mark.exercise("4.5")
+def test_the_draws_do_not_come_round_again():
+    """A list of draws that starts over is a short training set."""
+    images = images_of(16, size=4, dtype=tf.float32)
+    found = calls_of(tf_function.make_augmenter(5), images, 40)
+    different = len({image.tobytes() for image in found})
+    assert different == 40, f"40 calls on one batch gave {different} different results."
+
+
 # 4.6
 
 
@@ -613,3 +708,25 @@ def test_python_does_not_fetch_the_batches(monkeypatch):
     assert len(fetched) <= 1, (
         f"Python fetched {len(fetched)} of 4 batches: the loop belongs inside the tf.function."
     )
+
+
+@pytest.mark.exercise("4.6")
+def test_a_dataset_of_unknown_length_is_read_to_its_end():
+    """After a filter nobody knows beforehand how many batches there are."""
+    dataset = tf.data.Dataset.range(10).filter(lambda i: i != 4)
+    dataset = dataset.map(lambda i: (tf.cast(i, tf.float32), tf.cast(i, tf.int32))).batch(4)
+    found = float(tf_function.compile_epoch(lambda images, labels: tf.reduce_mean(images))(dataset))
+    assert abs(found - 41 / 9) <= 1e-5, (
+        f"Over a filtered dataset the loss is {found:.4f}, not {41 / 9:.4f}: loop over the dataset"
+        " itself, not over its cardinality."
+    )
+
+
+@pytest.mark.exercise("4.6")
+def test_each_epoch_reads_the_dataset_anew():
+    """Augmentations are drawn at each pass."""
+    dataset = tf.data.Dataset.random(seed=1, rerandomize_each_iteration=True).take(6)
+    dataset = dataset.map(lambda i: (tf.cast(i % 1000, tf.float32), tf.constant(0))).batch(4)
+    epoch = tf_function.compile_epoch(lambda images, labels: tf.reduce_mean(images))
+    first, second = float(epoch(dataset)), float(epoch(dataset))
+    assert first != second, f"Two passes over data that are drawn anew both gave {first:.2f}."

@@ -3,6 +3,7 @@
     python -m tests.try_answers                    all of them
     python -m tests.try_answers cnn_model 3.2      a module, an exercise
     python -m tests.try_answers --whole            every test, also after the first that rejects
+    python -m tests.try_answers --store            all, whole: the learners' diagnosis is made of it
     python -m tests.try_answers --one-in 20        each twentieth of the wrong answers
     python -m tests.try_answers --json FILE        for machines
 
@@ -10,6 +11,7 @@ A wrong answer must be rejected, a right one accepted; what the learner would re
 """
 
 import argparse
+import hashlib
 import importlib
 import json
 import os
@@ -98,14 +100,54 @@ def verdict_on(result):
     return "right" if result["end"] == "finished" else result["end"]
 
 
+def behaviour_of(results):
+    """What the tests say about each wrong answer, as `diagnosis.find` reads it."""
+    mistakes = {}
+    for result in results:
+        if result["kind"] == "wrong":
+            digests = diagnosis.digests(records_in(result))
+            mistakes.setdefault(result["number"], []).append([result["sentence"], *digests])
+    return mistakes
+
+
+def records_in(result):
+    """The records of an answer's tests."""
+    return [
+        dict(zip(("test", "outcome", "sentence"), said, strict=True))
+        for said in result["signature"]
+    ]
+
+
 def name_mistakes(results):
     """Add to each wrong answer what a learner would be told who made that mistake."""
-    for number in dict.fromkeys(result["number"] for result in results):
-        known = [r for r in results if r["number"] == number and r["kind"] == "wrong"]
-        known.sort(key=lambda result: result["place"])
-        candidates = [(r["sentence"], r["signature"]) for r in known]
-        for result in known:
-            result["diagnosis"] = diagnosis.find(result["signature"], candidates)
+    known = behaviour_of(results)
+    for result in results:
+        if result["kind"] == "wrong":
+            result["diagnosis"] = diagnosis.find(result["number"], records_in(result), known)
+
+
+def sources_digest():
+    """A digest of all that the behaviour of an answer depends on, but for the libraries."""
+    modules = malaria.LESSON_MODULES
+    names = [f"tests/{name}.py" for name in ("refusals", "small_models")]
+    names += [f"tests/test_{module}.py" for module in modules]
+    names += [
+        f"{folder}/{module}.py" for folder in ("tests/answers", "solutions") for module in modules
+    ]
+    names += ["src/malaria/given/grading/verdict.py", "src/malaria/given/grading/diagnosis.py"]
+    texts = ((malaria.PROJECT / name).read_text(encoding="utf-8") for name in names)
+    return hashlib.sha256("".join(texts).encode()).hexdigest()[:16]
+
+
+def store(results):
+    """Write `tests/answers/behaviour.json`."""
+    content = {
+        "made by": "python -m tests.try_answers --store",
+        "of": sources_digest(),
+        "mistakes": behaviour_of(results),
+    }
+    text = json.dumps(content, indent=0, ensure_ascii=False) + "\n"
+    diagnosis.BEHAVIOUR.write_text(text, encoding="utf-8", newline="\n")
 
 
 def try_answers(numbers, whole=False, one_in=None):
@@ -135,6 +177,7 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m tests.try_answers", description=__doc__)
     parser.add_argument("which", nargs="*", help="modules and numbers of exercises")
     parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--store", action="store_true")
     parser.add_argument("--one-in", type=int, metavar="N")
     parser.add_argument("--json", metavar="FILE")
     arguments = parser.parse_args()
@@ -143,7 +186,9 @@ def main():
         for exercise in EXERCISES
         if not arguments.which or {exercise.number, exercise.module} & set(arguments.which)
     ]
-    results = try_answers(chosen, arguments.whole, arguments.one_in)
+    if arguments.store and (arguments.which or arguments.one_in):
+        parser.error("--store takes all answers")
+    results = try_answers(chosen, arguments.whole or arguments.store, arguments.one_in)
     misjudged = 0
     for result in results:
         ok = verdict_on(result) == result["kind"]
@@ -153,6 +198,8 @@ def main():
         for sentence in list(dict.fromkeys(s for _, o, s in result["signature"] if o != DONE))[:3]:
             print(f"            {sentence}")
     print(f"{len(results)} answers, {misjudged} misjudged")
+    if arguments.store:
+        store(results)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(results, file, indent=1)

@@ -9,8 +9,8 @@ import pytest
 
 from malaria import PROJECT
 from malaria.given.exercises import EXERCISES
-from malaria.given.grading.diagnosis import find
-from tests.try_answers import verdict_on
+from malaria.given.grading.diagnosis import BEHAVIOUR, digests, find, known_behaviour
+from tests.try_answers import behaviour_of, sources_digest, verdict_on
 
 FEWEST_WRONG = 5  # for each exercise
 
@@ -65,21 +65,36 @@ def test_each_answer_has_the_name_of_its_exercise(results):
     assert [r["sentence"] for r in results if r["name"] != names[r["number"]]] == []
 
 
+def test_the_stored_behaviour_is_that_of_these_answers():
+    """After a change in tests, answers or solutions: `make behaviour`."""
+    stored = json.loads(BEHAVIOUR.read_text(encoding="utf-8"))
+    assert stored["of"] == sources_digest()
+
+
 @pytest.mark.slow
 def test_most_mistakes_are_told_apart(tmp_path):
     """The learner is told the one mistake that behaves the same, and never another."""
-    wrong = of_kind(try_all(tmp_path, "--whole"), "wrong")
-    diagnosed = [result for result in wrong if result["diagnosis"]]
+    results = try_all(tmp_path, "--whole")
+    assert behaviour_of(results) == known_behaviour()
+    diagnosed = [result for result in of_kind(results, "wrong") if result["diagnosis"]]
     assert all(result["diagnosis"] == result["sentence"] for result in diagnosed)
-    assert len(diagnosed) >= 0.8 * len(wrong)
+    assert len(diagnosed) >= 0.8 * len(of_kind(results, "wrong"))
 
 
 def test_a_diagnosis_asks_for_one_fitting_mistake():
     """To the word first, then but for the numbers; two that fit are none."""
-    mine = [("a", "wrong", "it gave 3.5, not 7")]
-    alike = [("a", "wrong", "it gave 4.1, not 7")]
-    other = [("a", "wrong", "the shape is (3,)")]
-    assert find(mine, [("same", mine), ("alike", alike), ("other", other)]) == "same"
-    assert find(mine, [("alike", alike), ("other", other)]) == "alike"
-    assert find(mine, [("alike", alike), ("also", alike)]) == ""
-    assert find(mine, [("other", other)]) == ""
+
+    def records(sentence):
+        return [{"test": "a", "outcome": "wrong", "sentence": sentence}]
+
+    def named(*known):
+        known = {"1.1": [[name, *digests(records(sentence))] for name, sentence in known]}
+        return find("1.1", records("it gave 3.5, not 7"), known)
+
+    same, alike = ("same", "it gave 3.5, not 7"), ("alike", "it gave 4.1, not 7")
+    other = ("other", "the shape is (3,)")
+    assert named(same, alike, other) == "same"
+    assert named(alike, other) == "alike"
+    assert named(alike, ("also", "it gave -1e-5, not 8")) == ""
+    assert named(same, ("too", "it gave 3.5, not 7")) == ""
+    assert named(other) == ""

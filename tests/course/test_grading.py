@@ -1,5 +1,6 @@
 """The grading desk, end to end: what a learner sees, and what one exercise cannot do to another."""
 
+import ast
 import json
 import os
 import subprocess
@@ -213,6 +214,15 @@ def test_two_saves_within_a_second_are_told_apart(tmp_path, monkeypatch):
     module.write_text(changed, encoding="utf-8")
     os.utime(module, (when, when))
     assert graded(folder, *arguments)[2] == {"1.4": "wrong"}
+
+
+def test_every_check_has_words():
+    """A learner reads what is said, never the test's source."""
+    for name in LESSON_MODULES:
+        file = PROJECT / "tests" / f"test_{name}.py"
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Assert):
+                assert node.msg is not None, f"{file.name}, line {node.lineno}"
 
 
 def test_the_manifest_lists_what_the_solutions_mark():

@@ -1,10 +1,11 @@
 """The grading desk: how the tests of an exercise become a verdict.
 
-    verdict.py      one test's end, in a word and a sentence; one exercise's verdict
-    standing_in.py  the reference in place of a learner's other exercises
-    isolation.py    a process for each exercise, which can be killed
-    diagnosis.py    which known mistake behaves like a wrong answer
-    score.py        the table, the next exercise, the JSON
-
-`tests/conftest.py` ties them to pytest.
+plugin.py       ties it to pytest: the options, the marks, the score at the end
+desk.py         grades exercises, each by its tests, if need be with help
+standing_in.py  the reference in place of a learner's other exercises
+isolation.py    a process for each exercise, which can be killed
+worker.py       the same where there is no fork
+verdict.py      one test's end, in a word and a sentence; one exercise's verdict
+diagnosis.py    which known mistake behaves like a wrong answer
+score.py        the table, the next exercise, the JSON
 """

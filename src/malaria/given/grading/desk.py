@@ -20,35 +20,26 @@ from malaria import LESSON_MODULES, PROJECT
 from malaria.given.exercises import BY_NUMBER
 from malaria.given.grading import diagnosis
 from malaria.given.grading.isolation import Child, Ended, run_children
-from malaria.given.grading.standing_in import MODULES, NAMES, OWN, REFERENCE, modules_for
+from malaria.given.grading.standing_in import MODULES, NAMES, OWN, modules_for
 from malaria.given.grading.verdict import CRASHED, DONE, NOT_STARTED, TIMED_OUT, WRONG, Verdict
 from malaria.given.grading.worker import Worker
 
 FORK, WORKER, HERE = "fork", "worker", "here"
 LIMIT = 60.0  # seconds for the tests of one exercise; the slowest of the reference takes about 6
-PATIENCE = 30.0  # seconds for finding out which known mistake it is; without one, nothing is said
 
 
 class Job(NamedTuple):
-    """Something to run for an exercise, in a process of its own or in another pytest.
+    """The tests of an exercise, to be run in a process of their own or in another pytest.
 
     Attributes:
-        task: `run_tests` or `diagnose`, by name.
         number: The exercise.
-        argument: The task's last argument.
-        limit: Seconds until it is killed.
+        how: What stands around it, such as `OWN`; see `standing_in`.
+        limit: Seconds until the process is killed.
     """
 
-    task: str
     number: str
-    argument: object
+    how: str
     limit: float
-
-
-def perform(job, config, items_of):
-    """Do a job; yields records that JSON can hold."""
-    task = {"run_tests": run_tests, "diagnose": diagnose}[job.task]
-    yield from task(config, job.number, items_of[job.number], job.argument)
 
 
 def grade_exercise(number, items, limit=LIMIT):
@@ -70,7 +61,7 @@ def grade_exercise(number, items, limit=LIMIT):
     """
     seconds, tried = 0.0, {}
     for how in (OWN, NAMES, MODULES):
-        ended = yield Job("run_tests", number, how, limit)
+        ended = yield Job(number, how, limit)
         seconds += ended.seconds
         records = complete(ended, items, limit)
         verdict = Verdict(number, stood_in=how != OWN)
@@ -86,10 +77,7 @@ def grade_exercise(number, items, limit=LIMIT):
         # among the reference's modules, such as a helper in another one, is no fault.
         verdict, records = tried[OWN if tried[NAMES][0].outcome == TIMED_OUT else NAMES]
     if verdict.outcome in (WRONG, CRASHED):
-        ended = yield Job("diagnose", number, records, PATIENCE)
-        sentences = [record for record in ended.records if isinstance(record, str)]
-        verdict.diagnosis = sentences[0] if sentences else ""
-        seconds += ended.seconds
+        verdict.diagnosis = diagnosis.find(number, records)
     verdict.printed = "\n".join(r["printed"] for r in records if r["outcome"] != DONE)
     verdict.seconds = round(seconds, 2)
     return verdict, records
@@ -122,8 +110,8 @@ def learners_place(records):
     return ""
 
 
-def run_tests(config, number, items, how):
-    """Run the tests of an exercise; a job's function.
+def run_tests(config, items_of, job):
+    """Do a job.
 
     Yields:
         A record of each test: `test` (its name), `outcome`, `sentence`, `printed`, `seconds`. After
@@ -132,8 +120,8 @@ def run_tests(config, number, items, how):
     """
     with ExitStack() as stack:
         with state_kept():
-            module = stack.enter_context(modules_for(number, how))
-        for record in _run(config, items):
+            module = stack.enter_context(modules_for(job.number, job.how))
+        for record in _run(config, items_of[job.number]):
             same_for_all = module is None or record["outcome"] == NOT_STARTED
             yield record | {"same_for_all": same_for_all}
             if same_for_all:
@@ -160,40 +148,6 @@ def _run(config, items):
     finally:  # closed before the last test: what the tests share belongs to this answer alone
         items[0].session._setupstate.teardown_exact(None)
         config.option.tbstyle = style
-
-
-def diagnose(config, number, items, records):
-    """Compare an answer with the known mistakes; a job's function.
-
-    Args:
-        config: pytest's.
-        number: The exercise.
-        items: Its tests.
-        records: What became of them.
-
-    Yields:
-        The sentence of the one that behaves the same, or "".
-    """
-    exercise = BY_NUMBER[number]
-    # What failed comes first, and of that what is quick: there a known mistake that is another one
-    # shows soonest.
-    pairs = list(zip(records, items, strict=True))
-    pairs.sort(key=lambda pair: (pair[0]["outcome"] == DONE, pair[0]["seconds"]))
-    items = [item for _, item in pairs]
-
-    def signature(records):
-        return ((r["test"], r["outcome"], r["sentence"]) for r in records)
-
-    def candidates(module):
-        for answer in diagnosis.known_mistakes(number):
-            setattr(module, exercise.name, answer.replacement)
-            records = _run(config, items)
-            yield answer.sentence, signature(records)
-            records.close()
-
-    own = list(signature(record for record, _ in pairs))
-    with modules_for(number, REFERENCE) as module:
-        yield diagnosis.find(own, candidates(module))
 
 
 def grade_all(config, items_of, limit=LIMIT, where=FORK):
@@ -234,7 +188,7 @@ def grade_all(config, items_of, limit=LIMIT, where=FORK):
 
 def _do_here(config, items_of, job):
     start = time.monotonic()
-    records = list(perform(job, config, items_of))
+    records = list(run_tests(config, items_of, job))
     return Ended(records, "finished", time.monotonic() - start)
 
 
@@ -250,7 +204,7 @@ def _grade_in_forks(config, items_of, steps):
         if not waiting:
             return None
         number, job = waiting.popleft()
-        return Child(number, lambda: in_child(config, perform(job, config, items_of)), job.limit)
+        return Child(number, lambda: in_child(config, run_tests(config, items_of, job)), job.limit)
 
     graded, order = {}, deque(steps)
     for child in run_children(next_child, min(os.cpu_count() or 1, 4)):

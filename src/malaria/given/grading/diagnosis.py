@@ -1,56 +1,57 @@
 """Which of the known mistakes behaves like a wrong answer: told by what it returned, not its text.
 
-A signature is what the tests of an exercise said about an answer: `(test, outcome, sentence)` of
-each. The sentences hold what came back, so that two answers with one signature did the same.
+What the tests of an exercise say about an answer holds what came back, so that two answers of which
+they say the same did the same. `tests/answers/behaviour.json` keeps, for each wrong answer in
+`tests/answers`, what was said of it, as two digests: to the word, and but for the numbers.
+`python -m tests.try_answers --store` makes it.
 """
 
-import importlib
-import itertools
+import functools
+import hashlib
+import json
 import re
 
-from malaria.given.exercises import BY_NUMBER
+from malaria import PROJECT
+
+BEHAVIOUR = PROJECT / "tests" / "answers" / "behaviour.json"
+# Numbers that vary, such as an error of rounding or the line of a file; and the places of files.
+VARIES = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?|\bnan\b|\binf\b|\S*[/\\]\S*")
 
 
-def known_mistakes(number):
-    """The wrong answers to an exercise, as `tests/answers` lists them."""
-    answers = importlib.import_module("tests.answers")
-    importlib.import_module(f"tests.answers.{BY_NUMBER[number].module}")
-    return [answer for answer in answers.WRONG if answer.number == number]
+def digests(records):
+    """What the tests said about an answer, in short.
 
+    Args:
+        records: A dict for each test: `test`, `outcome`, `sentence`.
 
-def alike(first, second):
-    """How two signatures resemble each other: 2 to the word, 1 but for the numbers, 0 not.
-
-    They are read side by side up to the first difference in words, so that either may still be in
-    the making: a test that tells two mistakes apart is the last to be run.
+    Returns:
+        Two strings: equal for what is equal to the word, and for what is equal but for numbers.
     """
-    degree = 2
-    for mine, other in itertools.zip_longest(first, second, fillvalue=("", "", "")):
-        if mine != other:
-            degree = 1
-            if _without_numbers(mine) != _without_numbers(other):
-                return 0
-    return degree
+    said = sorted([record["test"], record["outcome"], record["sentence"]] for record in records)
+    words = [[test, outcome, VARIES.sub("#", sentence)] for test, outcome, sentence in said]
+    return tuple(hashlib.sha256(json.dumps(x).encode()).hexdigest()[:16] for x in (said, words))
 
 
-def _without_numbers(entry):
-    test, outcome, sentence = entry
-    return test, outcome, re.sub(r"[-+]?[\d.]+(e[-+]?\d+)?|nan|inf", "#", sentence)
+@functools.cache
+def known_behaviour():
+    """A dict from an exercise's number to a list of `[sentence, to the word, but for numbers]`."""
+    return json.loads(BEHAVIOUR.read_text(encoding="utf-8"))["mistakes"]
 
 
-def find(signature, candidates):
+def find(number, records, known=None):
     """The one mistake that behaves the same.
 
     Args:
-        signature: A list of `(test, outcome, sentence)`, of the learner.
-        candidates: An iterable of `(sentence, signature)`, of the known mistakes.
+        number: The exercise.
+        records: What its tests said, as for `digests`.
+        known: As `known_behaviour`, which is the default.
 
     Returns:
         The mistake's sentence, or "" if none or more than one of them fits.
     """
-    candidates = [(alike(signature, other), sentence) for sentence, other in candidates]
-    for degree in (2, 1):
-        fitting = [sentence for found, sentence in candidates if found >= degree]
+    mistakes = (known_behaviour() if known is None else known).get(number, [])
+    for kind, digest in enumerate(digests(records), start=1):
+        fitting = [mistake[0] for mistake in mistakes if mistake[kind] == digest]
         if fitting:
             return fitting[0] if len(fitting) == 1 else ""
     return ""

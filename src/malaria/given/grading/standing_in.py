@@ -6,17 +6,16 @@ What `how` means, from the least help to the most:
     names     the reference's functions and classes are set on the learner's modules by name;
               helpers that the learner added stay
     modules   the other modules are the reference's altogether
-    reference all modules are the reference's: the place for a known mistake
 """
 
 import importlib
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import malaria
 from malaria.given.exercises import BY_NUMBER, EXERCISES
 
-OWN, NAMES, MODULES, REFERENCE = "own", "names", "modules", "reference"
+OWN, NAMES, MODULES = "own", "names", "modules"
 
 
 @contextmanager
@@ -28,7 +27,7 @@ def modules_for(number, how=OWN):
 
     Args:
         number: The exercise.
-        how: `OWN`, `NAMES`, `MODULES` or `REFERENCE`.
+        how: `OWN`, `NAMES` or `MODULES`.
 
     Yields:
         The exercise's own module, or None if it cannot be imported: its tests will say why.
@@ -40,7 +39,7 @@ def modules_for(number, how=OWN):
             # Before the next is imported, which may take a name from here and give it another.
             if how == NAMES:
                 set_reference(module, number)
-        own = _import_own(BY_NUMBER[number].module, how)
+        own = _import_own(BY_NUMBER[number].module)
         if own is not None and how != OWN:
             set_reference(own, number)
         yield own
@@ -63,7 +62,7 @@ def _forget_modules():
 
 
 def _import_earlier(name, how):
-    if how in (OWN, NAMES):
+    if how != MODULES:
         try:
             return importlib.import_module(f"malaria.{name}")
         except (Exception, SystemExit):
@@ -72,10 +71,9 @@ def _import_earlier(name, how):
         return importlib.import_module(f"malaria.{name}")
 
 
-def _import_own(name, how):
+def _import_own(name):
     try:
-        with malaria.reference_in_front() if how == REFERENCE else nullcontext():
-            return importlib.import_module(f"malaria.{name}")
+        return importlib.import_module(f"malaria.{name}")
     except (Exception, SystemExit):
         return None
 

@@ -106,7 +106,7 @@ class Serving:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
         """Do what comes, until the connection is closed."""
-        from malaria.given.grading.desk import perform
+        from malaria.given.grading.desk import run_tests
         from malaria.given.grading.plugin import by_exercise
 
         items_of = by_exercise(session.items)
@@ -119,7 +119,7 @@ class Serving:
             # Before it is killed it says where it is; a native call that never returns cannot.
             alarm = threading.Timer(0.9 * job.limit, self._say_where, [threading.get_ident()])
             alarm.start()
-            for record in perform(job, session.config, items_of):
+            for record in run_tests(session.config, items_of, job):
                 self._send(record)
             alarm.cancel()
             self._send("finished")
