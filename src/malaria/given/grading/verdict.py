@@ -106,8 +106,8 @@ def judge(error, number):
 
 def _stumbled_over_none(error):
     """Whether a test itself, not TensorFlow nor the learner's code, could do nothing with None."""
-    innermost = traceback.extract_tb(error.__traceback__)[-1]
-    in_test = Path(innermost.filename).is_relative_to(PROJECT / "tests")
+    frames = traceback.extract_tb(error.__traceback__)
+    in_test = bool(frames) and Path(frames[-1].filename).is_relative_to(PROJECT / "tests")
     return in_test and isinstance(error, (TypeError, AttributeError)) and "NoneType" in str(error)
 
 
