@@ -1,6 +1,6 @@
 # make demo      from nothing to a trained classifier with a report
 # make test      all of the project's tests, on the reference
-# make test-all  with those that take long (two hours); some need Chromium or Chrome
+# make test-all  with those that take long; some need Chromium or Chrome
 # make lessons   JupyterLab at lesson 1
 # The README has each of them as plain lines, for those without make.
 
