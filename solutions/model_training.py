@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from malaria.given.ctrl_c import CtrlC
 from malaria.given.journal import BestWeights, Journal
 
 from .cnn_model import softmax_cross_entropy
@@ -237,6 +238,7 @@ def train(
     optimizers = {phase: Adam(variables_to_train(model, phase)) for phase in ("whole", "head")}
     best = BestWeights(model)
     journal = Journal(folder, model=model, best=best, **optimizers)
+    ctrl_c = CtrlC()
 
     def run_phase(phase, network, batches, val_batches, epochs, peak):
         step = make_train_step(network, phase, optimizers[phase], max_norm, label_smoothing)
@@ -249,6 +251,7 @@ def train(
             mean_loss = RunningMean()
             bar = tqdm(batches, f"{phase} {epoch + 1}/{epochs}", disable=not progress)
             for i, (inputs, labels) in enumerate(bar):
+                ctrl_c.raise_if_pressed()
                 steps_done = epoch * len(batches) + i + 1
                 rate = cosine_decay(steps_done, epochs * len(batches), peak)
                 optimizers[phase].learning_rate.assign(float(rate))
@@ -266,18 +269,21 @@ def train(
         best.restore()
         return journal.history
     try:
-        run_phase("whole", model, train_set, val_set, whole_epochs, learning_rate)
-        if head_epochs > 0:
-            if "head" not in journal.history.get("phase", []):
-                best.restore()
-            # From here on the base stands still, so it runs once for all epochs of the head.
-            train_features, val_features = (
-                tf.data.Dataset.from_tensor_slices(base_features(model, dataset))
-                for dataset in (train_set, val_set)
-            )
-            shuffled = train_features.shuffle(len(train_features), seed=seed)
-            batches, val_batches = shuffled.batch(HEAD_BATCH), val_features.batch(HEAD_BATCH)
-            run_phase("head", Head(model), batches, val_batches, head_epochs, head_learning_rate)
+        with ctrl_c:
+            run_phase("whole", model, train_set, val_set, whole_epochs, learning_rate)
+            if head_epochs > 0:
+                if "head" not in journal.history.get("phase", []):
+                    best.restore()
+                # From here on the base stands still, so it runs once for all epochs of the head.
+                train_features, val_features = (
+                    tf.data.Dataset.from_tensor_slices(base_features(model, dataset))
+                    for dataset in (train_set, val_set)
+                )
+                shuffled = train_features.shuffle(len(train_features), seed=seed)
+                batches, val_batches = shuffled.batch(HEAD_BATCH), val_features.batch(HEAD_BATCH)
+                run_phase(
+                    "head", Head(model), batches, val_batches, head_epochs, head_learning_rate
+                )
     except KeyboardInterrupt:
         tqdm.write("Stopped. The model keeps the best weights so far.")
     best.restore()

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from malaria.given.ctrl_c import CtrlC
 from malaria.given.journal import BestWeights, Journal
 
 from .cnn_model import softmax_cross_entropy
