@@ -45,7 +45,7 @@ class Watch:
 
     def __init__(self, folder):
         self.process = subprocess.Popen(
-            ["malaria", "watch"],
+            [sys.executable, "-m", "malaria", "watch"],
             cwd=PROJECT,
             env=os.environ | {"MALARIA_MODULES": str(folder), "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,

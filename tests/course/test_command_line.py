@@ -58,8 +58,7 @@ def refusal(capsys, *arguments):
 def start(*arguments):
     """The command in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-c", "from malaria.given.command_line import main; exit(main())"]
-        + [str(argument) for argument in arguments],
+        [sys.executable, "-m", "malaria", *(str(argument) for argument in arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -24,7 +24,7 @@ def test_watch_survives_what_is_saved(tmp_path):
     module, source = tmp_path / "train_test_split.py", sources["train_test_split"]
     keyboard, terminal = pty.openpty()
     watch = subprocess.Popen(
-        ["malaria", "watch"],
+        [sys.executable, "-m", "malaria", "watch"],
         env=os.environ | {"MALARIA_MODULES": str(tmp_path)},
         stdin=terminal,
         stdout=subprocess.PIPE,
