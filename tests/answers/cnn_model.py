@@ -134,6 +134,13 @@ def he_normal(shape, seed, dtype=tf.float32):
     return normal(shape, math.sqrt(2 / math.prod(shape[:-1])), seed % 2, dtype)
 
 
+@wrong("3.1", "One draw was repeated at every place of the kernel.")
+def he_normal(shape, seed, dtype=tf.float32):
+    scale = math.sqrt(2 / math.prod(shape[:-1]))
+    one = tf.random.stateless_normal(shape[-2:], (seed, 0), stddev=scale, dtype=dtype)
+    return tf.broadcast_to(one, shape)
+
+
 @right("3.1", "Truncated, with the deviation corrected.")
 def he_normal(shape, seed, dtype=tf.float32):
     deviation = math.sqrt(2 / math.prod(shape[:-1])) / 0.87962566103423978
@@ -888,6 +895,16 @@ def dropout(x, rate, training, seed):
 def dropout(x, rate, training, seed):
     y = reference.dropout(x, rate, training, seed)
     return tf.nn.relu(y) if training and rate > 0 else y
+
+
+@wrong("3.5", "An exact share of the values was dropped: each value must draw for itself.")
+def dropout(x, rate, training, seed):
+    if not training or not 0 <= rate < 1:
+        return reference.dropout(x, rate, training, seed)
+    x = tf.convert_to_tensor(x)
+    rank = tf.random.experimental.stateless_shuffle(tf.range(tf.size(x)), seed)
+    kept = tf.reshape(rank, tf.shape(x)) >= round(rate * int(tf.size(x)))
+    return tf.where(kept, x / (1 - rate), tf.zeros_like(x))
 
 
 @right("3.5", "A mask of zeros and ones, multiplied.")

@@ -209,6 +209,11 @@ def channel_statistics(images):
     return tf.cast(mean, images.dtype), tf.cast(std, images.dtype)
 
 
+@wrong("2.2", "Only the first images were looked at.")
+def channel_statistics(images):
+    return reference.channel_statistics(images[:100])
+
+
 @right("2.2", "With tf.nn.moments.")
 def channel_statistics(images):
     mean, variance = tf.nn.moments(tf.convert_to_tensor(images), axes=[0, 1, 2])
@@ -482,6 +487,17 @@ def flip_and_rotate(images, seed):
 @wrong("2.4", "Only the last digits of the seed count.")
 def flip_and_rotate(images, seed):
     return reference.flip_and_rotate(images, tf.convert_to_tensor(seed) % 8)
+
+
+@wrong("2.4", "The symmetries were dealt out like cards: each image must draw for itself.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    order = tf.range(tf.shape(images)[0])
+    draw = tf.random.experimental.stateless_shuffle(order, seed) % 8
+    images = tf.where((draw > 3)[:, None, None, None], tf.reverse(images, [2]), images)
+    return tf.map_fn(
+        lambda x: tf.image.rot90(x[0], x[1]), (images, draw % 4), fn_output_signature=images.dtype
+    )
 
 
 @right("2.4", "Image by image, with map_fn, rot90 and a flip.")
@@ -933,6 +949,19 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     if training:
         return dataset
     return read(paths, labels, image_size).ignore_errors().batch(batch_size)
+
+
+@wrong("2.6", "The paths were sorted, and the labels stayed where they were.")
+def make_dataset(paths, labels, *others):
+    return reference.make_dataset(sorted(paths), labels, *others)
+
+
+@wrong(
+    "2.6", "The seed was given to all of TensorFlow, so every later draw of the program is fixed."
+)
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    tf.random.set_seed(seed)
+    return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
 
 
 @right("2.6", "Augmented image by image, with a counter for the seeds.")

@@ -598,6 +598,19 @@ def with_auc_of(scores_of):
     return evaluate
 
 
+@wrong("6.3", "The model's dropout was switched off, and never on again.")
+def evaluate(model, dataset):
+    if hasattr(model, "dropout"):
+        model.dropout = 0.0
+    return reference.evaluate(model, dataset)
+
+
+@wrong("6.3", "An AUC below a half was turned over.")
+def evaluate(model, dataset):
+    figures = reference.evaluate(model, dataset)
+    return figures | {"auc": max(figures["auc"], 1 - figures["auc"])}
+
+
 @right("6.3", "By counting pairs, from probabilities.")
 def evaluate(model, dataset):
     logits, labels = gathered(model, dataset)
@@ -864,6 +877,13 @@ def base_features(model, dataset):
 def base_features(model, dataset):
     for variable in model.base_variables:
         variable._trainable = False
+    return reference.base_features(model, dataset)
+
+
+@wrong("6.5", "The base ran over the first batch twice: the dataset is to be read once.")
+def base_features(model, dataset):
+    images, _ = next(iter(dataset))
+    model.features(images, training=False)
     return reference.base_features(model, dataset)
 
 
@@ -1331,6 +1351,13 @@ wrong("6.6", "Validation ran in training mode: the statistics learnt from the va
 )
 
 wrong("6.6", "Nothing shows that the training is going on.")(loop_with(show=nothing))
+
+
+@wrong(
+    "6.6", "The training set was held fast in its first epoch: no new order, no new augmentation."
+)
+def train(model, train_set, *others, **options):
+    return reference.train(model, train_set.cache(), *others, **options)
 
 
 @right("6.6", "Without cached features and without a schedule.")

@@ -101,6 +101,16 @@ def count_traces(function, calls):
     )
 
 
+@wrong(
+    "4.1", "A function that was counted before was taken out compiled: each count starts afresh."
+)
+def count_traces(function, calls, compiled={}):
+    kept = compiled.setdefault(function, tf.function(function))
+    for arguments in calls:
+        kept(*arguments)
+    return kept.experimental_get_tracing_count()
+
+
 @right("4.1", "By a counter in Python, which runs while a graph is traced.")
 def count_traces(function, calls):
     traces = []
@@ -431,6 +441,30 @@ class RunningMean(reference.RunningMean):
         self.count.assign_add(tf.cast(tf.math.count_nonzero(values), tf.float64))
 
 
+@wrong("4.3", "The values were added up in their own dtype, in which uint8 begins again at 256.")
+class RunningMean(reference.RunningMean):
+    def update(self, values):
+        self.total.assign_add(tf.cast(tf.reduce_sum(values), self.total.dtype))
+        self.count.assign_add(tf.cast(tf.size(values), self.count.dtype))
+
+
+@wrong("4.3", "All running means shared their variables.")
+class RunningMean(reference.RunningMean):
+    def __init__(self, shared={}):
+        super().__init__()
+        self.total = shared.setdefault("total", self.total)
+        self.count = shared.setdefault("count", self.count)
+        self.total.assign(0.0)
+        self.count.assign(0.0)
+
+
+@wrong("4.3", "A mean of NaN became 0, which hides a loss that has run away.")
+class RunningMean(reference.RunningMean):
+    def result(self):
+        mean = self.total / self.count
+        return tf.where(tf.math.is_nan(mean), tf.zeros_like(mean), mean)
+
+
 @right("4.3", "The mean itself is kept and corrected.")
 class RunningMean(tf.Module):
     def __init__(self):
@@ -596,6 +630,12 @@ def average_over_views(classify, images, views):
         fn_output_signature=tf.float64,
     )
     return tf.reduce_mean(p, 0)
+
+
+@wrong("4.4", "The views were averaged and classified once; the probabilities are to be averaged.")
+def average_over_views(classify, images, views):
+    mean = reference.average_over_views(lambda view: view, images, views)
+    return classify(mean)
 
 
 @right("4.4", "With AutoGraph: a for over tf.range.")
@@ -822,6 +862,44 @@ def make_augmenter(seed):
     return gen_augmenter(seed, change)
 
 
+@wrong("4.5", "Ten draws were made in advance and used in turn.")
+def make_augmenter(seed):
+    draws = tf.constant(np.random.default_rng(seed).integers(2**30, size=(10, 2, 2)), tf.int32)
+    calls = tf.Variable(0, trainable=False)
+
+    @tf.function
+    def augment(images):
+        flips, stains = tf.unstack(draws[calls % 10])
+        calls.assign_add(1)
+        return jitter_stain(flip_and_rotate(images, flips), stains)
+
+    return augment
+
+
+@wrong("4.5", "Every call drew the same symmetries; only the stain changed.")
+def make_augmenter(seed):
+    generator = tf.random.Generator.from_seed(seed)
+
+    @tf.function
+    def augment(images):
+        stains = generator.make_seeds(1)[:, 0]
+        return jitter_stain(flip_and_rotate(images, (seed, 0)), stains)
+
+    return augment
+
+
+@wrong("4.5", "Every call drew the same stain; only the symmetries changed.")
+def make_augmenter(seed):
+    generator = tf.random.Generator.from_seed(seed)
+
+    @tf.function
+    def augment(images):
+        flips = generator.make_seeds(1)[:, 0]
+        return jitter_stain(flip_and_rotate(images, flips), (seed, 0))
+
+    return augment
+
+
 @right("4.5", "With a variable that counts the calls.")
 def make_augmenter(seed):
     calls = tf.Variable(0, trainable=False)
@@ -988,6 +1066,33 @@ def compile_epoch(step):
         return tf.constant(total / n)
 
     return epoch
+
+
+@wrong("4.6", "The loop trusted the dataset's cardinality, which is unknown after a filter.")
+def compile_epoch(step):
+    mean = reference.RunningMean()
+
+    @tf.function
+    def epoch(dataset):
+        mean.reset()
+        batches = iter(dataset)
+        for _ in tf.range(dataset.cardinality()):
+            images, labels = next(batches)
+            mean.update(tf.fill([tf.shape(labels)[0]], step(images, labels)))
+        return mean.result()
+
+    return epoch
+
+
+@wrong("4.6", "The dataset was cached in its first epoch, which freezes its augmentation.")
+def compile_epoch(step):
+    epoch, cached = reference.compile_epoch(step), {}
+
+    def run(dataset):
+        kept, _ = cached.setdefault(id(dataset), (dataset.cache(), dataset))
+        return epoch(kept)
+
+    return run
 
 
 @right("4.6", "With sums in loop variables.")

@@ -96,5 +96,6 @@ def test_a_diagnosis_asks_for_one_fitting_mistake():
     assert named(same, alike, other) == "same"
     assert named(alike, other) == "alike"
     assert named(alike, ("also", "it gave -2.5, not 8")) == ""
+    assert named(alike, ("also", "it gave -1e-5, not 8")) == ""
     assert named(same, ("too", "it gave 3.5, not 7")) == ""
     assert named(other) == ""

@@ -15,7 +15,7 @@ from malaria import PROJECT
 
 BEHAVIOUR = PROJECT / "tests" / "answers" / "behaviour.json"
 # Numbers that vary, such as an error of rounding or the line of a file; and the places of files.
-VARIES = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?|\bnan\b|\binf\b|\S*[/\\]\S*")
+VARIES = re.compile(r"[-+]?\d+([.,]\d+)*\.?(e[-+]?\d+)?\.?|\bnan\b|\binf\b|\S*[/\\]\S*")
 
 
 def digests(records):
