@@ -209,9 +209,9 @@ class ConvBlock(tf.Module):
         """Args: numbers of channels in and out, an int seed, the dtype of the weights."""
         super().__init__()
         # Without a bias: batch_norm subtracts the mean, so a bias would vanish.
-        self.kernel = tf.Variable(he_normal((3, 3, inputs, outputs), seed, dtype))
-        self.gamma = tf.Variable(tf.ones(outputs, dtype))
-        self.beta = tf.Variable(tf.zeros(outputs, dtype))
+        self.kernel = tf.Variable(he_normal((3, 3, inputs, outputs), seed, dtype), name="kernel")
+        self.gamma = tf.Variable(tf.ones(outputs, dtype), name="gamma")
+        self.beta = tf.Variable(tf.zeros(outputs, dtype), name="beta")
         self.moving_mean = tf.Variable(tf.zeros(outputs, dtype), trainable=False)
         self.moving_variance = tf.Variable(tf.ones(outputs, dtype), trainable=False)
 
@@ -289,10 +289,10 @@ class CNN(tf.Module):
             for inputs, outputs in itertools.pairwise(widths)
         ]
         features = 2 * widths[-1]  # the maximum and the mean of each channel
-        self.w1 = tf.Variable(he_normal((features, hidden), next(seeds), dtype))
-        self.b1 = tf.Variable(tf.zeros(hidden, dtype))
-        self.w2 = tf.Variable(he_normal((hidden, 2), next(seeds), dtype))
-        self.b2 = tf.Variable(tf.zeros(2, dtype))
+        self.w1 = tf.Variable(he_normal((features, hidden), next(seeds), dtype), name="w1")
+        self.b1 = tf.Variable(tf.zeros(hidden, dtype), name="b1")
+        self.w2 = tf.Variable(he_normal((hidden, 2), next(seeds), dtype), name="w2")
+        self.b2 = tf.Variable(tf.zeros(2, dtype), name="b2")
 
     def features(self, images, training):
         """The base: `(B, S, S, 3)` in [0, 1] to `(B, F)`."""

@@ -107,7 +107,11 @@ def loss_and_gradients(model, images, labels):
         loss = softmax_cross_entropy(model(images, training=True), labels)
     variables = model.trainable_variables
     gradients = tape.gradient(loss, variables)
-    unused = [v.name for v, gradient in zip(variables, gradients, strict=True) if gradient is None]
+    unused = [
+        f"{variable.name} {variable.shape}"
+        for variable, gradient in zip(variables, gradients, strict=True)
+        if gradient is None
+    ]
     if unused:
         raise ValueError(f"The loss does not depend on {', '.join(unused)}.")
     return loss, list(gradients)

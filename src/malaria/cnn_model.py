@@ -170,9 +170,9 @@ class ConvBlock(tf.Module):
         """Args: numbers of channels in and out, an int seed, the dtype of the weights."""
         super().__init__()
         # Without a bias: batch_norm subtracts the mean, so a bias would vanish.
-        self.kernel = tf.Variable(he_normal((3, 3, inputs, outputs), seed, dtype))
-        self.gamma = tf.Variable(tf.ones(outputs, dtype))
-        self.beta = tf.Variable(tf.zeros(outputs, dtype))
+        self.kernel = tf.Variable(he_normal((3, 3, inputs, outputs), seed, dtype), name="kernel")
+        self.gamma = tf.Variable(tf.ones(outputs, dtype), name="gamma")
+        self.beta = tf.Variable(tf.zeros(outputs, dtype), name="beta")
         self.moving_mean = tf.Variable(tf.zeros(outputs, dtype), trainable=False)
         self.moving_variance = tf.Variable(tf.ones(outputs, dtype), trainable=False)
 

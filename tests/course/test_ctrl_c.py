@@ -34,8 +34,8 @@ def test_a_second_ctrl_c_is_not_held_back():
     """Whoever presses twice is in a hurry."""
     with pytest.raises(KeyboardInterrupt), CtrlC():
         press()
-        press()
-        pytest.fail("The second was held back, too.")
+        with pytest.raises(KeyboardInterrupt):
+            press()
 
 
 @pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda number, frame: None])
