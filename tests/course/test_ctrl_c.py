@@ -32,10 +32,13 @@ def test_ctrl_c_that_nobody_asked_for_is_raised_at_the_end():
 
 def test_a_second_ctrl_c_is_not_held_back():
     """Whoever presses twice is in a hurry."""
-    with pytest.raises(KeyboardInterrupt), CtrlC():
+    held = CtrlC()
+    with held:
         press()
         with pytest.raises(KeyboardInterrupt):
             press()
+        with pytest.raises(KeyboardInterrupt):
+            held.raise_if_pressed()
 
 
 @pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda number, frame: None])
