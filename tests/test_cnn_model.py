@@ -379,7 +379,9 @@ def test_batch_norm_agrees_with_numpy(shape, training):
             ("y", "the new mean", "the new variance"), found, expected, strict=True
         ):
             error = off_by(ours, theirs)
-            assert error <= 1e-9, (
+            # Outside training the statistics come back as they were, to the last bit.
+            limit = 1e-9 if training or name == "y" else 0
+            assert error <= limit, (
                 f"Shape {shape}, training={training}, {options or 'defaults'}: {name} is off by"
                 f" up to {error:.2g}."
             )
@@ -877,9 +879,10 @@ def test_cnn_standardises_first():
 
 
 @pytest.mark.exercise("3.7")
-def test_cnn_layers_of_one_shape_start_different():
-    """One seed for all layers would make them twins."""
-    model = small_cnn(channels=(4, 4, 4))
+@pytest.mark.parametrize("seed", [0, 1])
+def test_cnn_layers_of_one_shape_start_different(seed):
+    """One seed for all layers would make them twins; so would a seed of 0 times the layer."""
+    model = small_cnn(channels=(4, 4, 4), seed=seed)
     kernels = [v.numpy() for v in model.base_variables if v.shape[-2:] == (4, 4)]
     assert len(kernels) == 2, f"Found {len(kernels)} kernels from 4 to 4 channels, not 2."
     assert not np.allclose(*kernels), "Two layers of one shape start with the same weights."

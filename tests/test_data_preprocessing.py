@@ -160,6 +160,11 @@ def test_read_image_agrees_with_resizing_by_hand(tmp_path, height, width, side):
         f"{height} x {width} pixels, resized to {side} x {side}, are off by up to {error:.3f}:"
         " stretch the whole image, bilinear and antialiased."
     )
+    shift = float((found - expected).mean())
+    assert abs(shift) <= 1e-3, (
+        f"{height} x {width} pixels, resized to {side} x {side}, are off by {shift:.4f} on average:"
+        " were they cut down to whole levels?"
+    )
 
 
 # 2.2
@@ -244,11 +249,20 @@ def test_channel_statistics_work_in_float64():
 
 @pytest.mark.exercise("2.2")
 def test_channel_statistics_count_every_image():
-    """4,000 images: the first half black, the second white."""
-    images = np.zeros((4000, 1, 1, 3))
+    """4,001 images: 2,000 black ones, then 2,001 white ones; no batches fit in evenly."""
+    images = np.zeros((4001, 1, 1, 3))
     images[2000:] = 1
-    found = [np.asarray(x).round(3).tolist() for x in data_preprocessing.channel_statistics(images)]
-    assert found == [[0.5] * 3] * 2, f"Of black and white halves mean and deviation are {found}."
+    for name, found, expected in zip(
+        ("mean", "deviation"),
+        data_preprocessing.channel_statistics(images),
+        (images.mean(), images.std()),
+        strict=True,
+    ):
+        error = np.abs(np.asarray(found) - expected).max()
+        assert error <= 1e-5, (
+            f"Of 2,000 black and 2,001 white images the {name} is {np.asarray(found).tolist()}, not"
+            f" {expected:.6f}: every image counts, and counts alike."
+        )
 
 
 # 2.3
