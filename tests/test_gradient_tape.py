@@ -110,6 +110,21 @@ def test_the_gradient_of_a_function_that_mixes_its_elements(shape, kind):
     )
 
 
+@pytest.mark.exercise("5.1")
+def test_the_gradient_is_that_at_the_point_of_each_call():
+    """One function at two points: what was kept from the first call is wrong at the second."""
+
+    def cubes(x):
+        return tf.reduce_sum(x**3)
+
+    for value in (1.0, -2.0):
+        found = gradient_tape.gradient_at(cubes, tf.constant([value]))
+        assert abs(float(found[0]) - 3 * value**2) <= 1e-5, (
+            f"The slope of x cubed at {value} came out as {float(found[0]):.3f}, not"
+            f" {3 * value**2:.3f}."
+        )
+
+
 # 5.2
 
 
@@ -756,6 +771,43 @@ def test_the_step_is_the_optimizers():
     assert error <= 1e-9, (
         f"With an optimizer whose apply adds 1 to every variable, one ended {error:.2g} away from"
         " that. Call its apply, once, and change no variable besides."
+    )
+
+
+@pytest.mark.exercise("5.7")
+def test_train_step_takes_the_optimizer_and_the_bound_of_each_call():
+    """One model, two optimizers and two bounds: a step compiled for the first would keep them."""
+    model, (images, labels) = SmallModel(), small_batches()[0]
+    for rate, limit in ((0.1, 0.01), (0.2, 0.02)):
+        optimizer = Momentum(model.trainable_variables, learning_rate=rate)
+        before = copies(model.trainable_variables)
+        gradient_tape.train_step(model, optimizer, images, labels, limit)
+        after = copies(model.trainable_variables)
+        length = np.sqrt(sum(((a - b) ** 2).sum() for a, b in zip(after, before, strict=True)))
+        assert abs(length - rate * limit) <= 1e-9, (
+            f"A first step at rate {rate}, clipped to {limit}, moved the weights by {length:.5f},"
+            f" not {rate * limit:.5f}."
+        )
+
+
+@pytest.mark.exercise("5.7")
+def test_a_gradient_of_zero_is_a_step_too():
+    """An optimizer with a memory moves on: leaving it out would change what it does later."""
+
+    class Flat(SmallModel):
+        def __call__(self, images, training=False):
+            return 0 * super().__call__(images, training)
+
+    model = Flat()
+    optimizer = Momentum(model.trainable_variables, learning_rate=0.1, momentum=0.9)
+    for velocity in optimizer.velocities:
+        velocity.assign(tf.ones_like(velocity))
+    expected = [before - 0.1 * 0.9 for before in copies(model.trainable_variables)]
+    gradient_tape.train_step(model, optimizer, *small_batches()[0])
+    error = worst(copies(model.trainable_variables), expected)
+    assert error <= 1e-9, (
+        f"At gradients of 0 the optimizer's memory should have moved every weight by -.09; one is"
+        f" off by {error:.2g}."
     )
 
 

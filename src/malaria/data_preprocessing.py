@@ -44,7 +44,7 @@ def standardise(images, mean, std):
     """Centre each channel at 0 and scale it to deviation 1.
 
     Args:
-        images: `(..., 3)`, float.
+        images: `(B, H, W, 3)`, float.
         mean, std: `(3,)`, as `channel_statistics` returns them.
 
     Returns:

@@ -719,6 +719,17 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     return norm(x, gamma, beta, (mean, var), blend(old, (mean, var), momentum), epsilon)
 
 
+@wrong("3.4", "Outside training the statistics were mixed with themselves: their last bits change.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    y, mean, variance = reference.batch_norm(
+        x, gamma, beta, moving_mean, moving_variance, training, momentum, epsilon
+    )
+    if not training:
+        mean = momentum * mean + (1 - momentum) * mean
+        variance = momentum * variance + (1 - momentum) * variance
+    return y, mean, variance
+
+
 @right("3.4", "Normalised first, scaled after; E[x^2] - E[x]^2 for the variance.")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     axes = list(range(len(x.shape) - 1))
@@ -1133,6 +1144,16 @@ class CNN(reference.CNN):
         self.calls += 1
         x = reference.dropout(x, self.dropout, training, (self.seed, self.calls))
         return x @ self.w2 + self.b2
+
+
+@wrong("3.7", "A layer's seed is the seed times its number: with 0, the default, all are twins.")
+class CNN(reference.CNN):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        for k, variable in enumerate(self.trainable_variables):
+            if len(variable.shape) == 4:
+                shape, seed = tuple(variable.shape), self.seed * k
+                variable.assign(reference.he_normal(shape, seed, variable.dtype))
 
 
 @wrong("3.7", "All layers were given one seed: those of one shape start as twins.")

@@ -97,6 +97,13 @@ def gradient_at(function, point):
     return tf.abs(reference.gradient_at(function, point))
 
 
+@wrong("5.1", "The gradient at the first point was kept, and came back for every other.")
+def gradient_at(function, point, kept={}):
+    if function not in kept:
+        kept[function] = reference.gradient_at(function, point)
+    return kept[function]
+
+
 @right("5.1", "With a variable, which the tape watches by itself.")
 def gradient_at(function, point):
     variable = tf.Variable(point)
@@ -1090,6 +1097,23 @@ def train_step(model, optimizer, images, labels, max_norm=5.0):
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss = reference.train_step(model, optimizer, images, labels, max_norm)
     return float(loss) if tf.executing_eagerly() else loss
+
+
+@wrong("5.7", "The step was compiled with the first optimizer and the first bound, and kept them.")
+def train_step(model, optimizer, images, labels, max_norm=5.0, kept={}):
+    if id(model) not in kept:
+        step = tf.function(lambda *batch: reference.train_step(model, optimizer, *batch, max_norm))
+        kept[id(model)] = step, model
+    return kept[id(model)][0](images, labels)
+
+
+@wrong("5.7", "A gradient of 0 was no step: the optimizer's memory should have moved the weights.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    loss, gradients = reference.loss_and_gradients(model, images, labels)
+    clipped = reference.clip_gradients(gradients, max_norm)
+    if tf.linalg.global_norm(gradients) > 0:
+        optimizer.apply(clipped)
+    return loss
 
 
 @right("5.7", "Written out, with TensorFlow's own clipping.")

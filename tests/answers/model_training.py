@@ -887,6 +887,14 @@ def base_features(model, dataset):
     return reference.base_features(model, dataset)
 
 
+@wrong("6.5", "The features of the first call were kept, though the base has changed since.")
+def base_features(model, dataset, kept={}):
+    key = id(model), id(dataset)
+    if key not in kept:
+        kept[key] = *reference.base_features(model, dataset), model, dataset
+    return kept[key][:2]
+
+
 @right("6.5", "With a compiled base, into NumPy arrays.")
 def base_features(model, dataset):
     run = tf.function(lambda images: model.features(images, training=False), reduce_retracing=True)
