@@ -89,18 +89,18 @@ class PlainAdam(Momentum):
             variable.assign_sub(self.learning_rate * m_hat / (tf.sqrt(v_hat) + 1e-7))
 
 
-def small_batches(count=5, size=8, last=3, seed=7):
+def small_batches(count=5, size=8, last=3, seed=7, dtype=tf.float64):
     """Batches of 4x4 images whose label can be told from their brightness; the last one is short.
 
     Returns:
-        A list of `(images, labels)`: float64 `(B, 4, 4, 3)` in [0, 1], int32 `(B,)`.
+        A list of `(images, labels)`: of `dtype`, `(B, 4, 4, 3)` in [0, 1]; int32 `(B,)`.
     """
     batches = []
     for i in range(count):
         batch = last if i == count - 1 else size
         images = tf.random.stateless_uniform((batch, 4, 4, 3), (seed, i), dtype=tf.float64)
         labels = tf.cast(tf.reduce_mean(images, axis=(1, 2, 3)) > 0.5, tf.int32)
-        batches.append((images, labels))
+        batches.append((tf.cast(images, dtype), labels))
     return batches
 
 

@@ -5,7 +5,7 @@ import os
 import random
 import subprocess
 import sys
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
@@ -37,8 +37,7 @@ def test_patient_of_reads_every_spelling(name):
 
 @pytest.mark.exercise("1.1")
 @pytest.mark.parametrize(
-    "front",
-    ["Parasitized/", "/data/C5_old/Uninfected/", "C9\\cells\\", "C12P3 copy/Parasitized/"],
+    "front", ["Parasitized/", "/data/C5_old/Uninfected/", "C9/cells/", "C12P3 copy/Parasitized/"]
 )
 def test_patient_of_ignores_the_folders_in_front(front):
     """A folder may look like a patient; only the file's own name counts."""
@@ -48,7 +47,7 @@ def test_patient_of_ignores_the_folders_in_front(front):
 
 
 @pytest.mark.exercise("1.1")
-@pytest.mark.parametrize("kind", [Path, PureWindowsPath])
+@pytest.mark.parametrize("kind", [Path, PurePosixPath])
 def test_patient_of_takes_a_pathlib_path(kind):
     """Listing a folder with pathlib gives paths, not strings."""
     path = kind("Uninfected") / "C208ThinF_IMG_20151029_155942_cell_12.png"
@@ -58,7 +57,7 @@ def test_patient_of_takes_a_pathlib_path(kind):
 
 @pytest.mark.exercise("1.1")
 @pytest.mark.parametrize(
-    "name", ["Thumbs.db", "cell_C33.png", "P12_cell_1.png", "C_cell_3.png", "33P1thinF.png", ""]
+    "name", ["Thumbs.db", "P12_cell_1.png", "C_cell_3.png", "33P1thinF.png", ""]
 )
 def test_patient_of_refuses_a_name_without_a_patient(name):
     """An invented patient would put strangers together without a word."""
@@ -67,12 +66,10 @@ def test_patient_of_refuses_a_name_without_a_patient(name):
 
 
 @pytest.mark.exercise("1.1")
-@pytest.mark.parametrize(
-    "name", ["C33/Thumbs.db", "C5P1thinF/cell_7.png", "C9\\Thumbs.db", "x-C33P1.png"]
-)
+@pytest.mark.parametrize("name", ["C33/Thumbs.db", "C5P1thinF/cell_7.png", "/C9/C12P3/a.png"])
 def test_patient_of_takes_no_folder_for_a_patient(name):
-    """A folder says nothing about whose cell a file shows; the file's own name has to start so."""
-    with refused(f"the name {name!r}, whose last part does not start with a patient"):
+    """A folder says nothing about whose cell a file shows."""
+    with refused(f"the name {name!r}, whose last part names no patient"):
         train_test_split.patient_of(name)
 
 
@@ -158,14 +155,14 @@ def test_shuffle_together_leaves_its_inputs_alone():
 
 
 @pytest.mark.exercise("1.2")
-def test_shuffle_together_takes_any_sequence_of_rows():
-    """Lists of names, images of several axes, one array alone or four."""
-    names = [f"C{k}" for k in range(9)]
+def test_shuffle_together_takes_arrays_of_any_kind():
+    """Names, images of several axes, floats; one array alone or four."""
+    names = np.array([f"C{k}" for k in range(9)])
     images = np.arange(9 * 2 * 2 * 3).reshape(9, 2, 2, 3)
-    found = train_test_split.shuffle_together(names, images, np.arange(9.0), range(9), seed=5)
+    found = train_test_split.shuffle_together(names, images, np.arange(9.0), np.arange(9), seed=5)
     assert len(found) == 4, f"Four arguments went in, {len(found)} came out."
     order = np.asarray(found[3])
-    assert [names[k] for k in order] == list(found[0]), "The list of names was not shuffled alike."
+    assert names[order].tolist() == list(found[0]), "The names were not shuffled alike."
     assert (np.asarray(found[1]) == images[order]).all(), "The images were not shuffled alike."
     assert (np.asarray(found[2]) == order).all(), "The floats were not shuffled alike."
 
@@ -194,8 +191,9 @@ def test_shuffle_together_takes_0_for_a_seed():
 def test_shuffle_together_draws_one_order_for_a_seed():
     """Whatever the arrays hold: images shuffled today fit labels that are shuffled tomorrow."""
     numbers = rows(train_test_split.shuffle_together(np.arange(40), seed=4))[0]
-    names = rows(train_test_split.shuffle_together([f"C{-k % 40}" for k in range(40)], seed=4))[0]
-    assert [f"C{-k % 40}" for k in numbers] == names, (
+    names = np.array([f"C{-k % 40}" for k in range(40)])
+    found = rows(train_test_split.shuffle_together(names, seed=4))[0]
+    assert names[numbers].tolist() == found, (
         "One seed and one length, but numbers and names came in different orders."
     )
 
@@ -227,8 +225,8 @@ def test_shuffle_together_is_the_same_in_every_process():
     """hash() of a string is another number in each process."""
     train_test_split.shuffle_together(np.arange(3), seed=3)  # a stub says so here
     first, second = in_two_processes(
-        "from malaria.train_test_split import shuffle_together as shuffle;"
-        "print([int(k) for k in shuffle(range(50), seed=3)[0]])"
+        "import numpy as np; from malaria.train_test_split import shuffle_together as shuffle;"
+        "print([int(k) for k in shuffle(np.arange(50), seed=3)[0]])"
     )
     assert first == second, "Seed 3 gave two orders in two processes: does it pass through hash()?"
 
@@ -251,10 +249,10 @@ def cells_like_the_real(patients, seed):
     return np.array(names), np.array(labels)
 
 
-def sets_of(found, count=3):
-    """The sets as int arrays; a sentence if they are not as many as asked for."""
+def sets_of(found):
+    """The sets as int arrays; a sentence if they are not three."""
     assert found is not None, "split_by_patient returned None."
-    assert len(found) == count, f"split_by_patient returned {len(found)} sets instead of {count}."
+    assert len(found) == 3, f"split_by_patient returned {len(found)} sets instead of 3."
     return [np.asarray(rows).astype(int) for rows in found]
 
 
@@ -302,11 +300,11 @@ def test_split_by_patient_meets_the_sizes_and_the_class_shares(patients, seed):
 
 @pytest.mark.exercise("1.3")
 def test_split_by_patient_follows_the_fractions():
-    """Two sets, or three others: the sets come in the order of the fractions."""
+    """Other shares than the default's: the sets come in the order of the fractions."""
     names, labels = cells_like_the_real(60, 4)
-    for fractions in [(0.75, 0.25), (0.2, 0.3, 0.5), (0.4, 0.3, 0.2, 0.1)]:
+    for fractions in [(0.7, 0.2, 0.1), (0.2, 0.3, 0.5), (0.25, 0.5, 0.25)]:
         found = train_test_split.split_by_patient(names, labels, fractions)
-        sizes = [len(rows) / len(names) for rows in sets_of(found, len(fractions))]
+        sizes = [len(rows) / len(names) for rows in sets_of(found)]
         assert all(abs(s - f) <= 0.03 for s, f in zip(sizes, fractions, strict=True)), (
             f"Asked for {fractions}, the sets hold {np.round(sizes, 3).tolist()} of the cells."
         )
@@ -342,10 +340,11 @@ def test_split_by_patient_follows_the_seed():
 @pytest.mark.exercise("1.3")
 def test_split_by_patient_is_the_same_in_every_process():
     """A `set` of names has another order in each process: it hangs on PYTHONHASHSEED."""
-    train_test_split.split_by_patient(["C1", "C2", "C3"], [0, 1, 0])  # a stub says so here
+    # A stub says so here.
+    train_test_split.split_by_patient(np.array(["C1", "C2", "C3"]), np.array([0, 1, 0]))
     first, second = in_two_processes(
-        "from malaria.train_test_split import split_by_patient as split;"
-        "names = [f'C{k % 30}' for k in range(300)]; labels = [k % 2 for k in range(300)];"
+        "import numpy as np; from malaria.train_test_split import split_by_patient as split;"
+        "names = np.array([f'C{k % 30}' for k in range(300)]); labels = np.arange(300) % 2;"
         "print([sorted(map(int, rows)) for rows in split(names, labels, seed=1)])"
     )
     assert first == second, "Two processes made two different splits with one seed."
@@ -354,7 +353,8 @@ def test_split_by_patient_is_the_same_in_every_process():
 @pytest.mark.exercise("1.3")
 def test_split_by_patient_leaves_no_set_empty():
     """As many patients as sets: one each."""
-    found = sets_of(train_test_split.split_by_patient(["C1", "C2", "C3", "C3"], [0, 1, 1, 0]))
+    names, labels = np.array(["C1", "C2", "C3", "C3"]), np.array([0, 1, 1, 0])
+    found = sets_of(train_test_split.split_by_patient(names, labels))
     sizes = sorted(len(rows) for rows in found)
     assert sizes == [1, 1, 2], f"Three patients of 1, 1 and 2 cells gave sets of {sizes} cells."
 
@@ -366,13 +366,15 @@ def test_split_by_patient_leaves_no_set_empty():
         (["C1", "C2"], (0.6, 0.2, 0.2), "two patients cannot fill three sets"),
         (["C1"] * 9, (0.6, 0.2, 0.2), "one patient cannot fill three sets"),
         (["C1", "C2", "C3"], (0.6, 0.2, 0.1), "the fractions sum to .9"),
-        (["C1", "C2", "C3"], (0.6, 0.6), "the fractions sum to 1.2"),
+        (["C1", "C2", "C3"], (0.6, 0.4, 0.2), "the fractions sum to 1.2"),
     ],
 )
 def test_split_by_patient_refuses_what_cannot_be(patients, fractions, why):
     """A sentence now is worth more than an empty test set later."""
     with refused(f"{len(set(patients))} patients and the fractions {fractions}: {why}"):
-        train_test_split.split_by_patient(patients, [0] * len(patients), fractions)
+        train_test_split.split_by_patient(
+            np.array(patients), np.zeros(len(patients), np.int32), fractions
+        )
 
 
 @pytest.mark.exercise("1.3")
@@ -414,13 +416,13 @@ def practice_counts():
 
 
 @pytest.mark.exercise("1.3")
-@pytest.mark.parametrize("fractions", [(0.6, 0.2, 0.2), (0.5, 0.25, 0.25), (0.7, 0.3)])
+@pytest.mark.parametrize("fractions", [(0.6, 0.2, 0.2), (0.5, 0.25, 0.25)])
 def test_split_by_patient_is_balanced_whatever_the_seed(fractions):
     """One of many cuts is good by luck; the best of a few is bad under every third seed."""
     names, labels = practice_counts()
     for seed in range(10, 22):
         found = train_test_split.split_by_patient(names, labels, fractions, seed=seed)
-        found = sets_of(found, len(fractions))
+        found = sets_of(found)
         sizes = [len(rows) / len(names) for rows in found]
         assert all(abs(s - f) <= 0.03 for s, f in zip(sizes, fractions, strict=True)), (
             f"With seed {seed} the sets hold {np.round(sizes, 3).tolist()} of the practice cells;"
@@ -447,15 +449,13 @@ def test_split_by_patient_has_as_many_splits_as_seeds(patients):
 
 @pytest.mark.exercise("1.3")
 def test_split_by_patient_takes_any_names():
-    """A folder of one's own has other names; they may look alike at the start."""
+    """Patients have numbers of any length, and some begin like others: C12 and C1201."""
     names, labels = cells_like_the_real(60, 2)
-    names = np.array([f"smear {name[1:]}b" for name in names])
-    found = sets_of(train_test_split.split_by_patient(names.tolist(), labels.tolist()))
-    assert sum(map(len, found)) == len(names), (
-        "Not every cell of patients named 'smear 7b' was dealt."
-    )
+    names = np.array([f"{name}01" if len(name) == 3 else name for name in names])
+    found = sets_of(train_test_split.split_by_patient(names, labels))
+    assert sum(map(len, found)) == len(names), "Not every cell of patients such as C1201 was dealt."
     people = [set(names[rows]) for rows in found]
-    assert sum(map(len, people)) == 60, "Patients named 'smear 7b' are in more than one set."
+    assert sum(map(len, people)) == 60, "Patients such as C1201 are in more than one set."
 
 
 @pytest.mark.exercise("1.3")
@@ -471,29 +471,9 @@ def test_split_by_patient_leaves_its_inputs_alone():
 
 @pytest.mark.exercise("1.3")
 @pytest.mark.parametrize(
-    ("cells", "fractions"),
-    [
-        ((50, 1, 1), (0.6, 0.2, 0.2)),
-        ((1, 90, 1, 1), (0.6, 0.2, 0.2)),
-        ((5, 5), (0.8, 0.2)),
-        ((3, 40, 2, 1), (0.4, 0.3, 0.2, 0.1)),
-    ],
-)
-def test_split_by_patient_fills_every_set(cells, fractions):
-    """Few patients, one of them with nearly all cells, as many sets as it takes."""
-    names = [f"C{k}" for k, count in enumerate(cells) for _ in range(count)]
-    labels = [k % 2 for k in range(len(names))]
-    found = sets_of(train_test_split.split_by_patient(names, labels, fractions), len(fractions))
-    sizes = [len(rows) for rows in found]
-    assert min(sizes) > 0, f"Patients of {cells} cells, {fractions}: the sets hold {sizes} cells."
-
-
-@pytest.mark.exercise("1.3")
-@pytest.mark.parametrize(
     ("patients", "fractions", "why"),
     [
-        (["C1", "C2", "C3"], (0.4, 0.3, 0.2, 0.1), "three patients cannot fill four sets"),
-        (["C1", "C1"], (0.5, 0.5), "one patient cannot fill two sets"),
+        (["C1", "C2", "C1", "C2"], (0.6, 0.2, 0.2), "two patients cannot fill three sets"),
         (["C1", "C2", "C3"], (0.6, 0.2, 0.195), "the fractions sum to .995"),
         (["C1", "C2", "C3"], (0.6, 0.25, 0.2), "the fractions sum to 1.05"),
     ],
@@ -501,7 +481,8 @@ def test_split_by_patient_fills_every_set(cells, fractions):
 def test_split_by_patient_refuses_what_nearly_fits(patients, fractions, why):
     """Not even a missing hundredth is passed over."""
     with refused(f"the patients {patients} and the fractions {fractions}: {why}"):
-        train_test_split.split_by_patient(patients, [0, 1, 0][: len(patients)], fractions)
+        labels = np.arange(len(patients), dtype=np.int32) % 2
+        train_test_split.split_by_patient(np.array(patients), labels, fractions)
 
 
 # 1.4
@@ -528,8 +509,9 @@ def test_leaked_patients_are_those_on_both_sides(first, second, expected):
 @pytest.mark.exercise("1.4")
 def test_leaked_patients_names_each_once():
     """Many cells of one patient on both sides are still one leaked patient."""
-    patients = ["C7"] * 10 + ["C8"] * 4
-    found = list(train_test_split.leaked_patients(patients, [0, 1, 2, 10], [3, 4, 5, 6]))
+    patients = np.array(["C7"] * 10 + ["C8"] * 4)
+    first, second = np.array([0, 1, 2, 10]), np.array([3, 4, 5, 6])
+    found = list(train_test_split.leaked_patients(patients, first, second))
     assert [str(name) for name in found] == ["C7"], (
         f"One patient has 7 cells on both sides; {len(found)} names came back."
     )
@@ -638,7 +620,8 @@ def hash_free(patient):
 def test_majority_baseline_learns_nothing_from_the_test_cells():
     """Labels of the test cells may only be compared with, never voted with."""
     patients = np.array(["A", "A", "A", "A"])
-    found = train_test_split.majority_baseline(patients, np.array([0, 1, 1, 1]), [0], [1, 2, 3])
+    labels, train, test = np.array([0, 1, 1, 1]), np.array([0]), np.array([1, 2, 3])
+    found = train_test_split.majority_baseline(patients, labels, train, test)
     assert float(found) == 0, (
         f"One training cell of class 0, three test cells of class 1: {float(found):.3f}, not 0."
     )
@@ -672,9 +655,10 @@ def test_majority_baseline_breaks_ties_by_the_rule(patients, labels, train, test
 
 
 @pytest.mark.exercise("1.5")
-def test_majority_baseline_takes_lists_and_returns_a_float():
-    """Any sequences; a Python float comes back (NumPy's float64 is one)."""
-    found = train_test_split.majority_baseline(["A", "A", "B"], [1, 1, 0], [0, 2], [1])
+def test_majority_baseline_returns_a_float():
+    """Of Python's; NumPy's float64 is one."""
+    patients, labels = np.array(["A", "A", "B"]), np.array([1, 1, 0])
+    found = train_test_split.majority_baseline(patients, labels, np.array([0, 2]), np.array([1]))
     assert isinstance(found, float), f"A {type(found).__name__} came back instead of a float."
     assert abs(found - 1) <= 1e-9, f"Two cells of A, both 1, one trained on: {found:.3f}, not 1."
 

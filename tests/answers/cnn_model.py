@@ -743,6 +743,14 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     return [y, moving_mean, moving_variance]
 
 
+@right("3.4", "Momentum and epsilon in float32 on their way to the dtype of x.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    momentum, epsilon = tf.cast(momentum, x.dtype), tf.cast(epsilon, x.dtype)
+    return reference.batch_norm(
+        x, gamma, beta, moving_mean, moving_variance, training, momentum, epsilon
+    )
+
+
 # 3.5
 
 
@@ -867,7 +875,7 @@ def dropout(x, rate, training, seed):
     return tf.where(keep_mask(x, rate, seed, shape), x / (1 - rate), tf.zeros_like(x))
 
 
-@wrong("3.5", "A wrong rate is refused in training only.")
+@right("3.5", "A wrong rate is refused in training only.")
 def dropout(x, rate, training, seed):
     if not training:
         return tf.convert_to_tensor(x)
@@ -1089,6 +1097,13 @@ def softmax_cross_entropy(logits, labels):
 def softmax_cross_entropy(logits, labels):
     own = tf.gather(logits, labels, axis=1, batch_dims=1)
     return tf.reduce_mean(tf.reduce_logsumexp(logits, axis=1) - own)
+
+
+@right("3.6", "The label's own logarithm, fetched by its place.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    logs = tf.nn.log_softmax(logits)
+    places = tf.stack([tf.range(tf.shape(logits)[0]), labels], axis=1)
+    return -tf.reduce_mean(tf.gather_nd(logs, places))
 
 
 # 3.7

@@ -337,6 +337,11 @@ def standardise(images, mean, std):
     return (images - np.asarray(mean, dtype)) / std
 
 
+@right("2.3", "For tensors of one dtype only.")
+def standardise(images, mean, std):
+    return (images - mean) / tf.where(std == 0, tf.ones_like(std), std)
+
+
 # 2.4
 
 
@@ -487,12 +492,6 @@ def flip_and_rotate(images, seed):
     return reference.flip_and_rotate(images if height == width else side, seed)
 
 
-@wrong("2.4", "Something of type int32 was added to the seed: a seed of int64 is an error.")
-def flip_and_rotate(images, seed):
-    shifted = tf.convert_to_tensor(seed) + tf.constant([0, 1], tf.int32)
-    return reference.flip_and_rotate(images, shifted)
-
-
 @wrong("2.4", "Only the last digits of the seed count.")
 def flip_and_rotate(images, seed):
     return reference.flip_and_rotate(images, tf.convert_to_tensor(seed) % 8)
@@ -634,13 +633,6 @@ def drawn_gains(images, seed, strength, count=None):
     return tf.random.stateless_uniform(shape, seed, 1 - strength, 1 + strength, images.dtype)
 
 
-@wrong("2.5", "A strength of 1 is refused; it is allowed.")
-def jitter_stain(images, seed, strength=0.1):
-    if not 0 <= strength < 1:
-        raise ValueError("The strength must lie below 1.")
-    return reference.jitter_stain(images, seed, strength)
-
-
 @wrong("2.5", "images.shape[0] is None in a graph whose batch size is open: use tf.shape.")
 def jitter_stain(images, seed, strength=0.1):
     if not 0 <= strength <= 1:
@@ -677,12 +669,6 @@ def jitter_stain(images, seed, strength=0.1):
     gain = drawn_gains(images, seed, strength)
     fixed = drawn_gains(images, (3, 3), strength)
     return tf.clip_by_value(images * tf.concat([gain[..., :2], fixed[..., 2:]], -1), 0, 1)
-
-
-@wrong("2.5", "Something of type int32 was added to the seed: a seed of int64 is an error.")
-def jitter_stain(images, seed, strength=0.1):
-    shifted = tf.convert_to_tensor(seed) + tf.constant([0, 1], tf.int32)
-    return reference.jitter_stain(images, shifted, strength)
 
 
 @wrong("2.5", "It was computed in float32 and cast back: half of the digits are lost.")

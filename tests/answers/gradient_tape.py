@@ -69,14 +69,6 @@ def gradient_at(function, point):
     return tf.reshape(tape.gradient(value, flat), point.shape)
 
 
-@wrong("5.1", "An array cannot be watched: it was not made a tensor first.")
-def gradient_at(function, point):
-    with tf.GradientTape() as tape:
-        tape.watch(point)
-        value = function(point)
-    return tape.gradient(value, point)
-
-
 @wrong("5.1", "A NumPy array came back instead of a tensor.")
 def gradient_at(function, point):
     return reference.gradient_at(function, point).numpy()
@@ -110,6 +102,14 @@ def gradient_at(function, point):
     with tf.GradientTape() as tape:
         value = function(variable)
     return tape.gradient(value, variable)
+
+
+@right("5.1", "For tensors only.")
+def gradient_at(function, point):
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(point)
+        value = function(point)
+    return tape.gradient(value, point)
 
 
 # 5.2
@@ -248,19 +248,6 @@ def numerical_gradient(function, point, epsilon=1e-3):
     near = reference.numerical_gradient(function, point, epsilon)
     far = reference.numerical_gradient(function, point, 2 * epsilon)
     return (4 * near - far) / 3
-
-
-@wrong("5.2", "The caller's own array was moved, and rounding left it changed.")
-def numerical_gradient(function, point, epsilon=1e-3):
-    array = point if isinstance(point, np.ndarray) else np.array(point)
-    gradient = np.zeros_like(array)
-    for index in np.ndindex(array.shape):
-        array[index] += epsilon
-        above = function(tf.constant(array))
-        array[index] -= 2 * epsilon
-        gradient[index] = (above - function(tf.constant(array))) / (2 * epsilon)
-        array[index] += epsilon
-    return tf.constant(gradient)
 
 
 @wrong("5.2", "The function was given the point laid flat.")
@@ -1200,3 +1187,11 @@ def saliency_map(model, images):
 @right("5.8", "The sum of the absolute values over the channels.")
 def saliency_map(model, images):
     return tf.reduce_sum(tf.abs(slopes(model, images, lambda z: z[:, 1])), axis=-1)
+
+
+@right("5.8", "The slopes are added over the channels before their size is taken.")
+def saliency_map(model, images):
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        logit = model(images, training=False)[:, 1]
+    return tf.abs(tf.reduce_sum(tape.gradient(logit, images), axis=-1))

@@ -269,6 +269,15 @@ def compile_classifier(model, image_size):
     return classify
 
 
+@right("4.2", "For float32 images only, by the signature.")
+def compile_classifier(model, image_size):
+    @tf.function(input_signature=[tf.TensorSpec((None, image_size, image_size, 3), tf.float32)])
+    def classify(images):
+        return tf.nn.softmax(model(images, training=False))[:, 1]
+
+    return classify
+
+
 # 4.3
 
 
@@ -439,13 +448,6 @@ class RunningMean(reference.RunningMean):
         values = tf.cast(values, tf.float64)
         self.total.assign_add(tf.reduce_sum(values))
         self.count.assign_add(tf.cast(tf.math.count_nonzero(values), tf.float64))
-
-
-@wrong("4.3", "The values were added up in their own dtype, in which uint8 begins again at 256.")
-class RunningMean(reference.RunningMean):
-    def update(self, values):
-        self.total.assign_add(tf.cast(tf.reduce_sum(values), self.total.dtype))
-        self.count.assign_add(tf.cast(tf.size(values), self.count.dtype))
 
 
 @wrong("4.3", "All running means shared their variables.")
@@ -911,6 +913,17 @@ def make_augmenter(seed):
         return jitter_stain(images, tf.stack([seed, 2 * k + 1]))
 
     return augment
+
+
+@right("4.5", "The seeds are drawn outside the graph, and given to it.")
+def make_augmenter(seed):
+    generator = tf.random.Generator.from_seed(seed)
+
+    @tf.function(reduce_retracing=True)
+    def compiled(images, seeds):
+        return jitter_stain(flip_and_rotate(images, seeds[:, 0]), seeds[:, 1], strength=0.2)
+
+    return lambda images: compiled(images, generator.make_seeds(2))
 
 
 # 4.6

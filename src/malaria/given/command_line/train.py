@@ -93,7 +93,7 @@ def run(arguments):
     labels = np.array([label_of[path] for path in paths], np.int32)
     if len(set(labels.tolist())) < 2:
         raise ValueError(f"Training needs sound images of both classes, but {data} has not.")
-    patients = patients_of(paths, settings["each_cell_its_own_patient"])
+    patients = np.array(patients_of(paths, settings["each_cell_its_own_patient"]))
 
     from malaria.train_test_split import split_by_patient
 
@@ -191,6 +191,8 @@ def start_run(run_folder, settings, names):
 
 def train_and_export(run_folder, settings, paths, labels, sets):
     """Train, and write the weights, the SavedModel and the history. Returns the epochs done."""
+    import tensorflow as tf
+
     from malaria.cnn_model import CNN
     from malaria.data_preprocessing import channel_statistics, make_dataset
     from malaria.given.classifier import export_classifier
@@ -205,7 +207,7 @@ def train_and_export(run_folder, settings, paths, labels, sets):
         return make_dataset(some, labels[rows], size, settings["batch_size"], training, seed)
 
     some = np.random.default_rng(seed).permutation(sets["train"])[:STATISTICS_CELLS]
-    mean, std = channel_statistics(np.concatenate([x.numpy() for x, _ in dataset(some, False)]))
+    mean, std = channel_statistics(tf.concat([x for x, _ in dataset(some, False)], axis=0))
     model = CNN(image_size=size, seed=seed, mean=mean, std=std)
     history = train(
         model,
