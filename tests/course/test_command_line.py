@@ -288,6 +288,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(finished_run, cells, tmp_path)
     assert same_weights(finished_run, run)
 
 
+@pytest.mark.usefixtures("ctrl_c_is_heard")
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
 def test_ctrl_c_leaves_a_usable_run(cells, tmp_path, capsys):
     """Interrupted after the first epoch: exit status 130, a classifier, a report that says so."""

@@ -7,6 +7,8 @@ import pytest
 
 from malaria.given.ctrl_c import CtrlC
 
+pytestmark = pytest.mark.usefixtures("ctrl_c_is_heard")
+
 
 def press():
     """Ctrl-C."""
