@@ -23,9 +23,8 @@ import pytest
 import malaria
 from malaria.given.exercises import BY_NUMBER, EXERCISES
 from malaria.given.grading import diagnosis
-from malaria.given.grading.desk import _run, in_child
 from malaria.given.grading.isolation import Child, run_children
-from malaria.given.grading.plugin import by_exercise
+from malaria.given.grading.running import by_exercise, in_child, run_items
 from malaria.given.grading.standing_in import modules_for
 from malaria.given.grading.verdict import DONE
 from malaria.given.quiet_start import import_tensorflow
@@ -87,7 +86,7 @@ def records_of(config, answer, items, stop_early):
     warnings.simplefilter("ignore")  # a right answer may warn; in a process of its own
     with modules_for(answer.number) as module:
         setattr(module, answer.replacement.__name__, answer.replacement)
-        for record in _run(config, items):
+        for record in run_items(config, items):
             yield record
             if stop_early and record["outcome"] != DONE:
                 return

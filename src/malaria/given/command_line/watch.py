@@ -19,7 +19,7 @@ from malaria.given import help as helping
 from malaria.given.exercises import BY_NUMBER, EXERCISES
 from malaria.given.grading import score
 from malaria.given.grading.isolation import CAN_FORK
-from malaria.given.grading.plugin import by_exercise
+from malaria.given.grading.running import by_exercise
 from malaria.given.grading.verdict import DONE
 from malaria.given.quiet_start import import_tensorflow
 

@@ -1,45 +1,23 @@
 """Grades exercises: each by its tests, if need be with help; names the mistake if it is known."""
 
-import itertools
 import os
-import sys
-import tempfile
 import time
-import warnings
 from collections import deque
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-from _pytest.capture import CaptureManager
-from _pytest.runner import runtestprotocol
-
-import malaria
-from malaria import LESSON_MODULES, PROJECT
+from malaria import LESSON_MODULES
 from malaria.given.exercises import BY_NUMBER
 from malaria.given.grading import diagnosis
 from malaria.given.grading.isolation import Child, Ended, run_children
-from malaria.given.grading.standing_in import MODULES, NAMES, OWN, modules_for
+from malaria.given.grading.running import Job, in_child, run_tests
+from malaria.given.grading.standing_in import MODULES, NAMES, OWN
 from malaria.given.grading.verdict import CRASHED, DONE, NOT_STARTED, TIMED_OUT, WRONG, Verdict
 from malaria.given.grading.worker import Worker
 
 FORK, WORKER, HERE = "fork", "worker", "here"
 LIMIT = 60.0  # seconds for the tests of one exercise; the slowest of the reference takes about 6
-
-
-class Job(NamedTuple):
-    """The tests of an exercise, to be run in a process of their own or in another pytest.
-
-    Attributes:
-        number: The exercise.
-        how: What stands around it, such as `OWN`; see `standing_in`.
-        limit: Seconds until the process is killed.
-    """
-
-    number: str
-    how: str
-    limit: float
 
 
 def grade_exercise(number, items, limit=LIMIT):
@@ -110,46 +88,6 @@ def learners_place(records):
     return ""
 
 
-def run_tests(config, items_of, job):
-    """Do a job.
-
-    Yields:
-        A record of each test: `test` (its name), `outcome`, `sentence`, `printed`, `seconds`. After
-        the first test that finds a stub, or a module that cannot be imported, the others are left
-        out: they would find the same.
-    """
-    with ExitStack() as stack:
-        with state_kept():
-            module = stack.enter_context(modules_for(job.number, job.how))
-        for record in _run(config, items_of[job.number]):
-            same_for_all = module is None or record["outcome"] == NOT_STARTED
-            yield record | {"same_for_all": same_for_all}
-            if same_for_all:
-                return
-
-
-def _run(config, items):
-    # Pytest's own account of a failure, which nobody reads here, takes longer than most tests.
-    style, config.option.tbstyle = config.getoption("tbstyle", "auto"), "no"
-    try:
-        for item, following in itertools.zip_longest(items, items[1:]):
-            start = time.monotonic()
-            with state_kept():
-                reports = runtestprotocol(item, log=False, nextitem=following)
-            found = [report.verdict for report in reports if hasattr(report, "verdict")]
-            outcome, sentence = found[0] if found else (DONE, "")
-            yield {
-                "test": item.nodeid.rpartition("::")[2],
-                "outcome": outcome,
-                "sentence": sentence,
-                "printed": reports[-1].capstdout[-2000:],
-                "seconds": round(time.monotonic() - start, 3),
-            }
-    finally:  # closed before the last test: what the tests share belongs to this answer alone
-        items[0].session._setupstate.teardown_exact(None)
-        config.option.tbstyle = style
-
-
 def grade_all(config, items_of, limit=LIMIT, where=FORK):
     """Grade exercises.
 
@@ -214,38 +152,3 @@ def _grade_in_forks(config, items_of, steps):
             graded[child.key] = stop.value
         while order and order[0] in graded:
             yield graded.pop(order.popleft())
-
-
-def in_child(config, records):
-    """Records, made under a capture of one's own: the parent's files are shared by all children."""
-    # TensorFlow leaves files that only an exit handler would remove; a child may be killed.
-    tempfile.tempdir = str(config._tmp_path_factory.getbasetemp())
-    plugins = config.pluginmanager
-    shared = plugins.unregister(name="capturemanager")
-    shared.suspend_global_capture(in_=True)
-    own = CaptureManager(config.option.capture)
-    plugins.register(own, "capturemanager")
-    own.start_global_capturing()
-    yield from records
-
-
-@contextmanager
-def state_kept():
-    """Put back what a learner's code may have changed for the tests after it.
-
-    A warning is no mistake there; the reference, whose warnings count, gives none.
-    """
-    import numpy as np
-
-    folder, state, errors = os.getcwd(), np.random.get_state(), np.geterr()  # noqa: NPY002
-    try:
-        with warnings.catch_warnings():
-            if malaria.modules_in_use != PROJECT / "solutions":
-                warnings.simplefilter("ignore")
-            yield
-    finally:
-        os.chdir(folder)
-        np.random.set_state(state)  # noqa: NPY002
-        np.seterr(**errors)
-        if "tensorflow" in sys.modules:
-            sys.modules["tensorflow"].config.run_functions_eagerly(False)

@@ -16,7 +16,9 @@ import pytest
 import malaria
 from malaria.given.exercises import EXERCISES
 from malaria.given.grading import score
+from malaria.given.grading.desk import FORK, HERE, WORKER, grade_all
 from malaria.given.grading.isolation import CAN_FORK
+from malaria.given.grading.running import by_exercise, number_of
 from malaria.given.grading.verdict import judge
 
 VERDICTS = pytest.StashKey()
@@ -109,12 +111,6 @@ def pytest_ignore_collect(collection_path, config):
     return True if nothing_asked and collection_path.name == "course" else None
 
 
-def number_of(item):
-    """The exercise that a test grades, or None."""
-    marker = item.get_closest_marker("exercise")
-    return None if marker is None else marker.args[0]
-
-
 def pytest_itemcollected(item):
     """Let `-m exercise_3_2` choose the tests of an exercise: a marker's name holds no dot."""
     if number_of(item):
@@ -152,19 +148,8 @@ def pytest_runtestloop(session):
         session.testsfailed += failed
 
 
-def by_exercise(items):
-    """A dict from each exercise's number to its tests, in the order of the course."""
-    items_of = {exercise.number: [] for exercise in EXERCISES}
-    for item in items:
-        if number_of(item):
-            items_of[number_of(item)].append(item)
-    return {number: tests for number, tests in items_of.items() if tests}
-
-
 def grade(session, items_of):
     """Grade the exercises and report on each of their tests."""
-    from malaria.given.grading.desk import FORK, HERE, WORKER, grade_all
-
     config, option = session.config, session.config.option
     where = FORK if CAN_FORK and not option.no_fork else WORKER
     if option.in_process or option.usepdb:

@@ -15,6 +15,7 @@ import pytest
 from tqdm import tqdm
 
 from malaria.given.grading.isolation import Ended, stack
+from malaria.given.grading.running import by_exercise, run_tests
 
 START = 120.0  # seconds for loading TensorFlow and collecting the tests on a slow machine
 
@@ -106,9 +107,6 @@ class Serving:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
         """Do what comes, until the connection is closed."""
-        from malaria.given.grading.desk import run_tests
-        from malaria.given.grading.plugin import by_exercise
-
         items_of = by_exercise(session.items)
         self._send("finished")
         while True:
