@@ -47,7 +47,7 @@ def use_modules(choice):
         return OWN_MODULES
     folder = PROJECT / "solutions" if choice == "solutions" else Path(choice).expanduser().resolve()
     if not folder.is_dir():
-        raise FileNotFoundError(f"The modules to use are {choice!r}, but {folder} is no folder.")
+        raise FileNotFoundError(f"There is no folder {folder} of modules to use.")
     if not any((folder / f"{name}.py").is_file() for name in LESSON_MODULES):
         raise FileNotFoundError(f"{folder} holds no lesson module, such as cnn_model.py.")
     __path__[:] = [str(folder), str(OWN_MODULES)]

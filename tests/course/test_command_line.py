@@ -226,7 +226,7 @@ def test_unwritten_exercises_are_named(cells, tmp_path):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (["--modules", "nobody's"], "is no folder"),
+        (["--modules", "nobody's"], "There is no folder"),
         (["--data", "nowhere"], "nowhere"),
         (["--views", "9"], "9 is above 8"),
         (["--seed", "x"], "invalid whole number"),

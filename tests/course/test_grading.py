@@ -61,7 +61,8 @@ def test_a_fresh_clone_is_not_started():
     assert "Next: exercise 1.1, patient_of in src/malaria/train_test_split.py" in said
     assert "what to look at" not in said
     assert "Traceback" not in said
-    assert max(map(len, said.splitlines())) <= 100
+    score = said[said.index("lesson  ") :].splitlines()
+    assert max(map(len, score)) <= 80
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a process for each exercise")
@@ -199,6 +200,30 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     words = " ".join(finished.stdout.split())
     assert words.startswith("Exercise 3.6, softmax_cross_entropy: wrong.")
     assert words in said
+
+
+def test_a_crash_is_told_before_what_is_only_wrong(tmp_path):
+    """Three findings are shown; among many the one that explains a crash must not be the fourth."""
+    answer = """
+def patient_of(path):
+    return re.search(r"C\\d+", str(path)).group()
+"""
+    _, said, outcomes = graded(
+        submission(tmp_path / "own", train_test_split=answer), "-m", "exercise_1_1"
+    )
+    assert outcomes["1.1"] == "crashed"
+    assert "- AttributeError in train_test_split.py" in said
+
+
+def test_a_mistyped_mark_is_refused():
+    """Without a word nothing would be graded."""
+    command = [sys.executable, "-m", "pytest", "-m", "exercise_1.1"]
+    finished = subprocess.run(
+        command, cwd=PROJECT, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    assert finished.returncode == 4
+    assert "No exercise has the mark exercise_1.1" in finished.stderr + finished.stdout
+    assert "Traceback" not in finished.stderr + finished.stdout
 
 
 def test_two_saves_within_a_second_are_told_apart(tmp_path, monkeypatch):

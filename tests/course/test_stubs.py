@@ -78,3 +78,11 @@ def test_the_first_unwritten_exercise_is_the_lowest_number(tmp_path):
     number, file = first_unwritten(tmp_path)
     assert file.parent == tmp_path or file.parent == OWN_MODULES
     assert number <= "5.2"
+
+
+def test_a_module_that_is_no_python_is_named(tmp_path):
+    """Otherwise the first hole would be blamed, which may be another's."""
+    hole = 'raise NotImplementedError("Exercise 1.2: x")\n'
+    (tmp_path / "train_test_split.py").write_text(f"def f(:\n{hole}", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"train_test_split\.py, line 1"):
+        first_unwritten(tmp_path)

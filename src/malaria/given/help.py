@@ -24,7 +24,9 @@ def exercise_of(number):
     """
     if number not in BY_NUMBER:
         last = list(BY_NUMBER)[-1]
-        raise ValueError(f"There is no exercise {number!r}: they are 1.1 to {last}.")
+        raise ValueError(
+            f"There is no exercise {number!r}: their numbers, such as 3.2, go from 1.1 to {last}."
+        )
     return BY_NUMBER[number]
 
 

@@ -57,12 +57,20 @@ def first_unwritten(folder):
 
     Returns:
         `(number, file)`, such as `("3.2", Path(".../cnn_model.py"))`; None if all are written.
+
+    Raises:
+        ValueError: A module is no valid Python.
     """
     holes = []
     for name in LESSON_MODULES:
         file = folder / f"{name}.py"
         file = file if file.is_file() else OWN_MODULES / f"{name}.py"
-        for lesson, number in HOLE.findall(file.read_text(encoding="utf-8")):
+        source = file.read_text(encoding="utf-8")
+        try:
+            ast.parse(source)
+        except SyntaxError as error:
+            raise ValueError(f"{error.msg} in {file}, line {error.lineno}.") from None
+        for lesson, number in HOLE.findall(source):
             holes.append(((int(lesson), int(number)), file))
     if not holes:
         return None

@@ -100,8 +100,8 @@ def solution(arguments):
         verdict = check_one(arguments.number)
         if verdict.outcome != DONE:
             raise ValueError(
-                f"Exercise {arguments.number} is {verdict.outcome}: solve it first, or look at the"
-                " solution with --anyway."
+                f"Your {arguments.number} is not done yet ({verdict.outcome}): solve it first, or"
+                " look at the solution with --anyway."
             )
     print(text, end="")
     return 0

@@ -43,7 +43,8 @@ def grade_exercise(number, items, limit=LIMIT):
         seconds += ended.seconds
         records = complete(ended, items, limit)
         verdict = Verdict(number, stood_in=how != OWN)
-        for record in records:
+        # Only the first few sentences are shown, and what crashed explains a crash.
+        for record in sorted(records, key=lambda record: record["outcome"] != CRASHED):
             verdict.add(record["test"], record["outcome"], record["sentence"])
         tried[how] = verdict, records
         if verdict.outcome in (DONE, NOT_STARTED) or (how != OWN and verdict.outcome == WRONG):

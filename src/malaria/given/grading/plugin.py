@@ -7,6 +7,7 @@ a plugin of every pytest in the environment, because a conftest.py is read too l
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,12 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: a test that `make test` leaves to `make test-all`")
     for exercise in EXERCISES:
         config.addinivalue_line("markers", f"{exercise.marker}: {exercise.name}")
+    unknown = set(re.findall(r"exercise_[\w.]+", config.option.markexpr))
+    unknown -= {exercise.marker for exercise in EXERCISES}
+    if unknown:
+        raise pytest.UsageError(
+            f"No exercise has the mark {min(unknown)}; that of exercise 3.2 is exercise_3_2."
+        )
     config.stash[VERDICTS] = []
     if config.pluginmanager.has_plugin("nbval"):
         config.option.nbval_current_env = (

@@ -29,30 +29,40 @@ def in_words(verdicts, width=80):
         lines += ["", title]
         for line in rest:
             indent = "    " if line.startswith("- ") else "  "
-            lines += textwrap.wrap(line, width, initial_indent="  ", subsequent_indent=indent)
+            lines += textwrap.wrap(
+                line,
+                width,
+                initial_indent="  ",
+                subsequent_indent=indent,
+                break_long_words=False,  # such as a path, which is to be copied
+                break_on_hyphens=False,
+            )
     return lines
 
 
 def table(verdicts):
     """The score by lesson, a list of lines of at most 80 columns."""
-    outcomes = [DONE, NOT_STARTED, *(o for o in OUTCOMES[2:])]
-    lines = [f"{'lesson':22}" + "".join(f"{o:>12}" for o in outcomes[:2])]
-    lines[0] += "".join(f"{o:>10}" for o in outcomes[2:]) + f"{'points':>10}"
+    lines = [_cells("lesson", OUTCOMES, "points")]
     for lesson, module in enumerate(LESSON_MODULES, start=1):
         own = [verdict for verdict in verdicts if BY_NUMBER[verdict.number].module == module]
         if own:
-            lines.append(_row(f"{lesson} {module}", own, outcomes))
+            lines.append(_row(f"{lesson} {module}", own))
     if len(lines) > 2:
-        lines.append(_row("all", verdicts, outcomes))
+        lines.append(_row("all", verdicts))
     return lines
 
 
-def _row(name, verdicts, outcomes):
-    counts = [sum(verdict.outcome == outcome for verdict in verdicts) for outcome in outcomes]
+def _row(name, verdicts):
+    counts = [sum(verdict.outcome == outcome for verdict in verdicts) for outcome in OUTCOMES]
     earned, possible = points(verdicts)
-    cells = "".join(f"{count or '-':>12}" for count in counts[:2])
-    cells += "".join(f"{count or '-':>10}" for count in counts[2:])
-    return f"{name:22}{cells}{f'{earned}/{possible}':>10}"
+    return _cells(name, [count or "-" for count in counts], f"{earned}/{possible}")
+
+
+def _cells(first, middle, last):
+    """A line of the table; each column is as wide as its outcome and two spaces."""
+    widths = [len(outcome) + 2 for outcome in OUTCOMES]
+    cells = "".join(f"{cell:>{width}}" for cell, width in zip(middle, widths, strict=True))
+    return f"{first:22}{cells}{last:>9}"
 
 
 def points(verdicts):
@@ -63,15 +73,17 @@ def points(verdicts):
 
 
 def next_step(verdicts):
-    """One sentence: the first exercise that is not done."""
+    """A sentence in lines of at most 80 columns: the first exercise that is not done."""
     left = [BY_NUMBER[verdict.number] for verdict in verdicts if verdict.outcome != DONE]
     if not left:
         return "All that was graded is done and right."
     exercise = left[0]
     folder = "src/malaria" if malaria.modules_in_use == OWN_MODULES else malaria.modules_in_use.name
-    return (
+    return textwrap.fill(
         f"Next: exercise {exercise.number}, {exercise.name} in {folder}/{exercise.module}.py"
-        f" (about {exercise.minutes} minutes)."
+        f" (about {exercise.minutes} minutes).",
+        width=80,
+        subsequent_indent="  ",
     )
 
 
