@@ -9,8 +9,8 @@ import pytest
 
 from malaria import PROJECT
 from malaria.given.exercises import EXERCISES
-from malaria.given.grading.diagnosis import BEHAVIOUR, digests, find, known_behaviour
-from tests.try_answers import behaviour_of, sources_digest, verdict_on
+from malaria.given.grading.diagnosis import BEHAVIOUR, digests, find
+from tests.try_answers import records_in, sources_digest, verdict_on
 
 FEWEST_WRONG = 5  # for each exercise
 
@@ -74,11 +74,11 @@ def test_the_stored_behaviour_is_that_of_these_answers():
 @pytest.mark.slow
 def test_most_mistakes_are_told_apart(tmp_path):
     """The learner is told the one mistake that behaves the same, and never another."""
-    results = try_all(tmp_path, "--whole")
-    assert behaviour_of(results) == known_behaviour()
-    diagnosed = [result for result in of_kind(results, "wrong") if result["diagnosis"]]
-    assert all(result["diagnosis"] == result["sentence"] for result in diagnosed)
-    assert len(diagnosed) >= 0.8 * len(of_kind(results, "wrong"))
+    results = of_kind(try_all(tmp_path, "--whole"), "wrong")
+    # By what is stored: a mistake that draws at random says other numbers in every run.
+    told = [(find(r["number"], records_in(r)), r["sentence"]) for r in results]
+    assert [(name, own) for name, own in told if name not in ("", own)] == []
+    assert sum(name != "" for name, _ in told) >= 0.8 * len(results)
 
 
 def test_a_diagnosis_asks_for_one_fitting_mistake():
