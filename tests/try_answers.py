@@ -117,14 +117,6 @@ def records_in(result):
     ]
 
 
-def name_mistakes(results):
-    """Add to each wrong answer what a learner would be told who made that mistake."""
-    known = behaviour_of(results)
-    for result in results:
-        if result["kind"] == "wrong":
-            result["diagnosis"] = diagnosis.find(result["number"], records_in(result), known)
-
-
 def sources_digest():
     """A digest of all that the behaviour of an answer depends on, but for the libraries."""
     modules = malaria.LESSON_MODULES
@@ -152,8 +144,7 @@ def store(results):
 def try_answers(numbers, whole=False, one_in=None):
     """Try the answers to some exercises; a list of dicts, in the order of the course.
 
-    With `whole`, all tests are run on each, and each mistake is held against the others. With
-    `one_in`, a sample of the wrong answers is tried.
+    With `whole`, all tests are run on each; with `one_in`, a sample of the wrong answers is tried.
     """
     import_tensorflow()
     modules = list(dict.fromkeys(BY_NUMBER[number].module for number in numbers))
@@ -166,8 +157,6 @@ def try_answers(numbers, whole=False, one_in=None):
         [*files, "--modules=solutions", "--collect-only", "-p", "no:terminal"], plugins=[trial]
     )
     trial.results.sort(key=lambda r: (r["number"], r["kind"] == "right", r["place"]))
-    if whole:
-        name_mistakes(trial.results)
     return trial.results
 
 

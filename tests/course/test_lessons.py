@@ -44,7 +44,7 @@ def problems(cells):
             found.append(f"cell {k} has a tag that may let an error or an output go unnoticed")
         if k > 1 and re.search(r"^\s*[!%]", cell.source, re.MULTILINE):
             found.append(f"cell {k} has a command or a magic, whose failure goes unnoticed")
-        if re.search(r"(/home/|/tmp/|/work/|/Users/|[A-Z]:\\)", printed(cell)):
+        if re.search(r"(?<![\w.:/])/\w[\w.-]*/|\b[A-Z]:\\", printed(cell)):
             found.append(f"cell {k} printed a path of one machine")
         if any(output.get("name") == "stderr" for output in cell.outputs):
             found.append(f"cell {k} wrote to stderr")

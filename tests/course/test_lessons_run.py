@@ -23,9 +23,8 @@ from malaria.given.stubs import make_stub
 pytestmark = pytest.mark.slow
 
 PATHS = sorted(LESSONS.glob("*.ipynb"))
-GRAIN = (
-    4.0  # of 255 levels, in the mean: how much another version of matplotlib may change a picture
-)
+# How much another version of matplotlib may change a picture: of 255 levels, in the mean.
+GRAIN = 4.0
 
 # A lesson is compared with the outputs of one machine: these stand for other ones.
 VARIATIONS = {

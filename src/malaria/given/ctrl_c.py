@@ -8,8 +8,8 @@ class CtrlC:
     """Holds a Ctrl-C back, within a `with` block, until the program asks for it.
 
     Python raises KeyboardInterrupt wherever the program happens to be, which in a training is
-    nearly always TensorFlow. There it can come out as another error (at the end of a dataset, as a
-    RuntimeError of pybind11: 5 times in 1744), or as a crash in memory that was being used.
+    nearly always TensorFlow. There it can come out as another error: at the end of a dataset, as a
+    RuntimeError of pybind11.
 
     Whoever is in a hurry presses twice: the second Ctrl-C is not held back. Where Ctrl-C is ignored
     or somebody else's, and in other threads than the first, all stays as it is.
