@@ -81,7 +81,7 @@ def next_step(verdicts):
     folder = "src/malaria" if malaria.modules_in_use == OWN_MODULES else malaria.modules_in_use.name
     return textwrap.fill(
         f"Next: exercise {exercise.number}, {exercise.name} in {folder}/{exercise.module}.py"
-        f" (about {exercise.minutes} minutes).",
+        f" ({exercise.minutes} minutes).",
         width=80,
         subsequent_indent="  ",
     )
