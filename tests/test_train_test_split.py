@@ -57,7 +57,7 @@ def test_patient_of_takes_a_pathlib_path(kind):
 
 @pytest.mark.exercise("1.1")
 @pytest.mark.parametrize(
-    "name", ["Thumbs.db", "P12_cell_1.png", "C_cell_3.png", "33P1thinF.png", ""]
+    "name", ["Thumbs.db", "pic5.png", "P12_cell_1.png", "C_cell_3.png", "33P1thinF.png", ""]
 )
 def test_patient_of_refuses_a_name_without_a_patient(name):
     """An invented patient would put strangers together without a word."""

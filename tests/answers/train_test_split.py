@@ -113,6 +113,14 @@ def patient_of(path):
     return found.group()
 
 
+@wrong("1.1", "Any c before a number was taken for the patient: pic5.png became C5.")
+def patient_of(path):
+    found = re.search(r"c\d+", Path(path).name, re.IGNORECASE)
+    if found is None:
+        raise ValueError("no patient")
+    return found.group().upper()
+
+
 @right("1.1", "Without a regular expression.")
 def patient_of(path):
     name = str(path).replace("\\", "/").rpartition("/")[2]
