@@ -30,16 +30,16 @@ lessons: .venv/installed
 # For maintainers.
 
 stubs: .venv/installed  ## make the stubs in src/malaria anew from solutions/
-	$(BIN)/python -m malaria.given.stubs
+	$(BIN)/python -m malaria.given.exercises.stubs
 
 behaviour: .venv/installed  ## try all wrong answers and store what the tests say of each
 	$(BIN)/python -m tests.try_answers --store
 
 notebooks: .venv/installed  ## run all lessons on the reference and store what they print
-	$(BIN)/python -m malaria.given.notebooks
+	$(BIN)/python -m tools.notebooks
 
 picture: demo  ## draw the README's picture, from the demo's classifier
-	$(BIN)/python docs/draw_cells.py
+	$(BIN)/python tools/draw_cells.py
 
 # The stamp is touched last, so that a broken install is begun again.
 .venv/installed: pyproject.toml

@@ -27,7 +27,7 @@ from malaria.given.grading.isolation import Child, run_children
 from malaria.given.grading.running import by_exercise, in_child, run_items
 from malaria.given.grading.standing_in import modules_for
 from malaria.given.grading.verdict import DONE
-from malaria.given.quiet_start import import_tensorflow
+from malaria.given.system.quiet_start import import_tensorflow
 from tests import answers
 
 LIMIT = 60  # seconds for the tests of one answer
@@ -131,7 +131,7 @@ def sources_digest():
 
 
 def store(results):
-    """Write `tests/answers/behaviour.json`."""
+    """Write `behaviour.json`."""
     content = {
         "made by": "python -m tests.try_answers --store",
         "of": sources_digest(),

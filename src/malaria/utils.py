@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from malaria import PROJECT
+from malaria.given.cells.practice_cells import CLASSES, draw_cells
 from malaria.given.pictures import (  # noqa: F401  all that a lesson needs under one name
     BLUE,
     GREY,
@@ -28,7 +29,6 @@ from malaria.given.pictures import (  # noqa: F401  all that a lesson needs unde
     show_cells,
     show_saliency,
 )
-from malaria.given.practice_cells import CLASSES, draw_cells
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 DATA = PROJECT / "data"

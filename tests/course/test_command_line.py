@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from malaria import PROJECT
+from malaria.given.cells.practice_cells import draw_cells
 from malaria.given.command_line import main
-from malaria.given.lock import only_run
-from malaria.given.practice_cells import draw_cells
-from malaria.given.stubs import make_stub
+from malaria.given.exercises.stubs import make_stub
+from malaria.given.system.lock import only_run
 
 # 16 pixels is the least that four blocks of pooling leave something of.
 SMALL = [

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from malaria import LESSON_MODULES, OWN_MODULES, PROJECT
-from malaria.given import help as helping
 from malaria.given.exercises import BY_NUMBER, EXERCISES
+from malaria.given.exercises import help as helping
+from malaria.given.exercises.stubs import make_stub
 from malaria.given.grading.verdict import OUTCOMES, Verdict, judge
-from malaria.given.stubs import make_stub
 
 LIMIT = 25  # seconds for an exercise that never ends
 

@@ -10,8 +10,8 @@ from nbclient import NotebookClient
 
 from malaria import LESSON_MODULES, PROJECT
 from malaria.given.exercises import EXERCISES
-from malaria.given.notebooks import IGNORED, VARIES, address, first_cell
-from malaria.given.stubs import make_stub
+from malaria.given.exercises.stubs import make_stub
+from tools.notebooks import IGNORED, VARIES, address, first_cell
 
 LESSONS = sorted((PROJECT / "lessons").glob("*.ipynb"))
 NAMES = [f"{k}_{name}" for k, name in enumerate((*LESSON_MODULES, "classify_malaria_cells"), 1)]

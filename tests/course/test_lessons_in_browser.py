@@ -17,7 +17,7 @@ import nbformat
 import pytest
 
 from malaria import PROJECT
-from malaria.given.notebooks import LESSONS, METADATA
+from tools.notebooks import LESSONS, METADATA
 
 pytestmark = pytest.mark.slow
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs the extra `browser`")

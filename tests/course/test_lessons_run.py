@@ -17,8 +17,8 @@ from PIL import Image
 
 from malaria import LESSON_MODULES, PROJECT
 from malaria.given.exercises import EXERCISES
-from malaria.given.notebooks import LESSONS, executed, keep_what_varies, varies
-from malaria.given.stubs import make_stub
+from malaria.given.exercises.stubs import make_stub
+from tools.notebooks import LESSONS, executed, keep_what_varies, varies
 
 pytestmark = pytest.mark.slow
 

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import pytest
 
-from malaria.given import nih_download
-from malaria.given.nih_download import fetch_nih_cells, unpack_cells
+from malaria.given.cells import nih_download
+from malaria.given.cells.nih_download import fetch_nih_cells, unpack_cells
 
 CELLS = {
     f"cell_images/{name}/C{i}P1ThinF_IMG_20150918_144104_cell_{i}.png": os.urandom(300)
@@ -248,7 +248,7 @@ def test_progress_goes_to_stderr(fetch, capsys, server, progress):
 
 
 def test_the_module_loads_no_tensorflow():
-    code = "import sys, malaria.given.nih_download; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, malaria.given.cells.nih_download; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=environment()).returncode == 0
 
 
@@ -470,7 +470,7 @@ def test_two_at_once_and_a_killed_download(fetch, server, folder):
     server.script = ["stall"]
     half, size = len(server.content) // 2, len(server.content)
     code = (
-        "import sys; from malaria.given import nih_download; nih_download.CHUNK = 512;"
+        "import sys; from malaria.given.cells import nih_download; nih_download.CHUNK = 512;"
         f"nih_download.fetch_nih_cells(sys.argv[1], {server.url!r}, 'ab', {size}, False)"
     )
     other = subprocess.Popen([sys.executable, "-c", code, str(folder)], env=environment())

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from malaria import utils
+from malaria.given.cells.practice_cells import draw_cells, plan_counts, plan_stains
 from malaria.given.dark_spot import THRESHOLD, dark_spot_score
-from malaria.given.practice_cells import draw_cells, plan_counts, plan_stains
 from solutions.train_test_split import patient_of
 
 # Of the pixels of 12 patients, 60 cells, seed 3: changes when, and only when, the drawing changes.

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from malaria.given.report import write_report
+from malaria.given.runs.report import write_report
 from malaria.given.scores import confusion, interval_by_patient, roc_curve, scores
 
 NAN = math.nan

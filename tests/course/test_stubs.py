@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from malaria import LESSON_MODULES, OWN_MODULES, PROJECT
-from malaria.given.stubs import first_unwritten, make_stub
+from malaria.given.exercises.stubs import first_unwritten, make_stub
 
 ONE_FUNCTION = '''
 def double(x):

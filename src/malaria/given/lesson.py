@@ -9,7 +9,7 @@ import textwrap
 
 import malaria
 from malaria.given.exercises import BY_NUMBER
-from malaria.given.quiet_start import import_tensorflow
+from malaria.given.system.quiet_start import import_tensorflow
 
 WIDTH = 88  # characters of a line in a notebook
 

@@ -7,7 +7,7 @@ imported when the first is drawn.
 import numpy as np
 from PIL import Image
 
-from malaria.given.practice_cells import CLASSES
+from malaria.given.cells.practice_cells import CLASSES
 from malaria.given.scores import confusion, roc_curve, scores
 
 # Told apart by lightness as well as by hue, also in the common colour blindnesses.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from malaria.given import nih_download, practice_cells
+from malaria.given.cells import nih_download, practice_cells
 from malaria.given.command_line.common import DATA, whole_number
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from malaria import utils
 from malaria.given.command_line.common import RUNS, sound_files
 from malaria.given.dark_spot import THRESHOLD, dark_spot_score
-from malaria.given.quiet_start import import_tensorflow
-from malaria.given.run_folder import SAVED_MODEL, newest_run, read_json
+from malaria.given.runs.run_folder import SAVED_MODEL, newest_run, read_json
 from malaria.given.scores import scores
+from malaria.given.system.quiet_start import import_tensorflow
 
 
 def add_parser(commands):
@@ -52,7 +52,7 @@ def run(arguments):
     import_tensorflow()
     from tqdm import tqdm
 
-    from malaria.given.classifier import Classifier
+    from malaria.given.runs.classifier import Classifier
 
     classifier = Classifier(run_folder / SAVED_MODEL)
     probabilities = classifier.probabilities(paths, lambda b: tqdm(b, "evaluate", leave=False))

@@ -8,9 +8,9 @@ import textwrap
 from pathlib import Path
 
 import malaria
-from malaria.given import help as helping
 from malaria.given.exercises import EXERCISES
-from malaria.given.grading import score
+from malaria.given.exercises import help as helping
+from malaria.given.grading import scoreboard
 from malaria.given.grading.verdict import DONE, Verdict
 
 WIDTH = 80
@@ -71,7 +71,7 @@ def check(arguments):
 def progress(arguments):
     """Grade all exercises; the exit status is 0 if all are done."""
     verdicts = grade()
-    print("\n".join([*score.table(verdicts), "", score.next_step(verdicts)]))
+    print("\n".join([*scoreboard.table(verdicts), "", scoreboard.next_step(verdicts)]))
     done = len(verdicts) == len(EXERCISES) and all(v.outcome == DONE for v in verdicts)
     return 0 if done else 1
 

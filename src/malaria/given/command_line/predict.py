@@ -7,8 +7,8 @@ from pathlib import Path
 
 from malaria import utils
 from malaria.given.command_line.common import RUNS, sound_files
-from malaria.given.quiet_start import import_tensorflow
-from malaria.given.run_folder import SAVED_MODEL, newest_run
+from malaria.given.runs.run_folder import SAVED_MODEL, newest_run
+from malaria.given.system.quiet_start import import_tensorflow
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -52,7 +52,7 @@ def run(arguments):
         arguments.heatmap.mkdir(parents=True, exist_ok=True)
 
     import_tensorflow()
-    from malaria.given.classifier import Classifier
+    from malaria.given.runs.classifier import Classifier
 
     classifier = Classifier(run_folder / SAVED_MODEL)
     probabilities = classifier.probabilities(sound)

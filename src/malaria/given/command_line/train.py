@@ -19,11 +19,11 @@ from malaria.given.command_line.common import (
     whole_number,
 )
 from malaria.given.command_line.evaluate import dark_spot_figures, print_figures
-from malaria.given.lock import only_run
-from malaria.given.quiet_start import import_tensorflow
-from malaria.given.run_folder import SAVED_MODEL, read_json, save_weights, write_json
+from malaria.given.exercises.stubs import first_unwritten
+from malaria.given.runs.run_folder import SAVED_MODEL, read_json, save_weights, write_json
 from malaria.given.scores import scores
-from malaria.given.stubs import first_unwritten
+from malaria.given.system.lock import only_run
+from malaria.given.system.quiet_start import import_tensorflow
 
 # name: (argparse type, default, what it is)
 OPTIONS = {
@@ -195,7 +195,7 @@ def train_and_export(run_folder, settings, paths, labels, sets):
 
     from malaria.cnn_model import CNN
     from malaria.data_preprocessing import channel_statistics, make_dataset
-    from malaria.given.classifier import export_classifier
+    from malaria.given.runs.classifier import export_classifier
     from malaria.gradient_tape import saliency_map
     from malaria.model_training import train
     from malaria.tf_function import average_over_views, compile_classifier
@@ -236,8 +236,8 @@ def train_and_export(run_folder, settings, paths, labels, sets):
 
 def report(run_folder, settings, paths, labels, patients, sets, interrupted):
     """Score the exported classifier on the test set, beside what needs no network; write it up."""
-    from malaria.given.classifier import Classifier
-    from malaria.given.report import write_report
+    from malaria.given.runs.classifier import Classifier
+    from malaria.given.runs.report import write_report
     from malaria.train_test_split import majority_baseline
 
     test = sets["test"]

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 
 import malaria
-from malaria.given import help as helping
 from malaria.given.exercises import BY_NUMBER, EXERCISES
-from malaria.given.grading import score
+from malaria.given.exercises import help as helping
+from malaria.given.grading import scoreboard
 from malaria.given.grading.isolation import CAN_FORK
 from malaria.given.grading.running import by_exercise
 from malaria.given.grading.verdict import DONE
-from malaria.given.quiet_start import import_tensorflow
+from malaria.given.system.quiet_start import import_tensorflow
 
 WIDTH = 80
 PATIENCE = 2  # seconds for a grading that was overtaken by the next save to end
@@ -181,7 +181,7 @@ def grade_and_tell(config, items_of):
         if following:
             print(f"Next: exercise {following[0].number}, {following[0].name}.")
     else:
-        print(score.next_step(verdicts))
+        print(scoreboard.next_step(verdicts))
     print(f"({time.monotonic() - started:.1f} s)")
 
 

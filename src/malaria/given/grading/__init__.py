@@ -8,5 +8,5 @@ isolation.py    a process for each exercise, which can be killed
 worker.py       the same where there is no fork
 verdict.py      one test's end, in a word and a sentence; one exercise's verdict
 diagnosis.py    which known mistake behaves like a wrong answer
-score.py        the table, the next exercise, the JSON
+scoreboard.py   the table, the next exercise, the JSON
 """

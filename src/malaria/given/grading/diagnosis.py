@@ -1,7 +1,7 @@
 """Which of the known mistakes behaves like a wrong answer: told by what it returned, not its text.
 
 What the tests of an exercise say about an answer holds what came back, so that two answers of which
-they say the same did the same. `tests/answers/behaviour.json` keeps, for each wrong answer in
+they say the same did the same. `behaviour.json` keeps, for each wrong answer in
 `tests/answers`, what was said of it, as two digests: to the word, and but for the numbers.
 `python -m tests.try_answers --store` makes it.
 """
@@ -10,10 +10,9 @@ import functools
 import hashlib
 import json
 import re
+from pathlib import Path
 
-from malaria import PROJECT
-
-BEHAVIOUR = PROJECT / "tests" / "answers" / "behaviour.json"
+BEHAVIOUR = Path(__file__).parent / "behaviour.json"
 # Numbers that vary, such as an error of rounding or the line of a file; and the places of files.
 VARIES = re.compile(r"[-+]?\d+([.,]\d+)*\.?(e[-+]?\d+)?\.?|\bnan\b|\binf\b|\S*[/\\]\S*")
 

@@ -16,7 +16,7 @@ import pytest
 
 import malaria
 from malaria.given.exercises import EXERCISES
-from malaria.given.grading import score
+from malaria.given.grading import scoreboard
 from malaria.given.grading.desk import FORK, HERE, WORKER, grade_all
 from malaria.given.grading.isolation import CAN_FORK
 from malaria.given.grading.running import by_exercise, number_of
@@ -199,15 +199,15 @@ def pytest_terminal_summary(terminalreporter, config):
     verdicts = config.stash[VERDICTS]
     if not verdicts:
         return
-    words = score.in_words(verdicts, min(terminalreporter._tw.fullwidth, 100))
+    words = scoreboard.in_words(verdicts, min(terminalreporter._tw.fullwidth, 100))
     if words:
         terminalreporter.section("what to look at")
         for line in words[1:]:
             terminalreporter.write_line(line)
     terminalreporter.section("score")
-    for line in score.table(verdicts):
+    for line in scoreboard.table(verdicts):
         terminalreporter.write_line(line)
     terminalreporter.write_line("")
-    terminalreporter.write_line(score.next_step(verdicts))
+    terminalreporter.write_line(scoreboard.next_step(verdicts))
     if config.option.json:
-        score.write_json(config.option.json, verdicts)
+        scoreboard.write_json(config.option.json, verdicts)

@@ -6,8 +6,8 @@ make picture
 import numpy as np
 
 from malaria import PROJECT, utils
-from malaria.given.classifier import Classifier
-from malaria.given.run_folder import SAVED_MODEL, read_json
+from malaria.given.runs.classifier import Classifier
+from malaria.given.runs.run_folder import SAVED_MODEL, read_json
 
 RUN = PROJECT / "runs" / "demo"
 COLUMNS = 9

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from malaria.given.cell_shapes import (
+from malaria.given.cells.shapes import (
     Shape,
     add,
     cell_shapes,
@@ -29,7 +29,7 @@ from malaria.given.cell_shapes import (
     value_noise,
     wobble,
 )
-from malaria.given.cell_spots import draw_confusers, draw_parasite, draw_stippling
+from malaria.given.cells.spots import draw_confusers, draw_parasite, draw_stippling
 
 UNINFECTED_WITH_BLOB = 0.021  # of the uninfected cells carry a large stained blob: label noise
 RADIUS_SD = 5.5  # the diameter's SD within a patient is 11

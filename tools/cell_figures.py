@@ -1,6 +1,6 @@
 """Measures a folder of cells, so that the drawn ones can be held against the real ones.
 
-    python -m tests.course.cell_figures FOLDER [FOLDER ...]
+    python -m tools.cell_figures FOLDER [FOLDER ...]
 
 prints one column of figures a folder; each folder holds `Parasitized/` and `Uninfected/`. Run it
 from the repository's root. All lengths are in pixels, all colours in levels, 0 to 255.

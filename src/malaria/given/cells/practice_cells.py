@@ -29,7 +29,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from malaria.given.cell_drawing import Patient, draw_cell
+from malaria.given.cells.drawing import Patient, draw_cell
 
 CLASSES = ("Uninfected", "Parasitized")  # at its label's place
 MOST_PATIENTS, MOST_CELLS = 10_000, 1_000_000  # beyond these a number is a slip of the finger

@@ -1,4 +1,4 @@
-"""Run the lessons on the reference and store their outputs: `python -m malaria.given.notebooks`.
+"""Run the lessons on the reference and store their outputs: `python -m tools.notebooks`.
 
 For maintainers. A second run leaves no diff, because what varies from run to run is kept as it was
 stored: the outputs of cells that nbval does not compare (`# NBVAL_IGNORE_OUTPUT`) and of those with
@@ -114,7 +114,7 @@ def keep_what_varies(notebook, stored):
 
 def main():
     """Run the lessons named on the command line, or all; exit with 1 if one of them fails."""
-    parser = argparse.ArgumentParser(prog="python -m malaria.given.notebooks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.notebooks", description=__doc__)
     parser.add_argument("which", nargs="*", type=int, help="numbers of lessons")
     parser.add_argument("--fresh", action="store_true", help="store what varies anew as well")
     arguments = parser.parse_args()

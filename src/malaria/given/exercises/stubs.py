@@ -1,4 +1,4 @@
-"""Make the learner's stubs from the reference: `python -m malaria.given.stubs` (maintainers only).
+"""Make the stubs from the reference: `python -m malaria.given.exercises.stubs` (maintainers only).
 
 In `solutions/`, a comment `# Exercise 3.2: <what to do>` stands where an answer starts; the answer
 runs to the end of that function. In the stub, `raise NotImplementedError("Exercise 3.2: ...")`

@@ -17,7 +17,7 @@ Sources:
 
 import math
 
-from malaria.given.cell_shapes import Shape, add, around, wobble
+from malaria.given.cells.shapes import Shape, add, around, wobble
 
 
 def place_in(rng, body, nearest=0.0, farthest=0.96):

@@ -1,7 +1,7 @@
 """Measures how notebooks read: prose beside code, and the lengths of code cells.
 
-    python -m tests.course.lesson_prose                  the lessons
-    python -m tests.course.lesson_prose FILE.ipynb ...   others, to compare with
+    python -m tools.lesson_prose                  the lessons
+    python -m tools.lesson_prose FILE.ipynb ...   others, to compare with
 
 Words are those of markdown cells; lines are those of code cells that are not empty. First cells
 that only prepare the notebook, and checks of an exercise, count as code like all others.
@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 
-from malaria.given.notebooks import LESSONS
+from tools.notebooks import LESSONS
 
 
 def measured(notebook):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from malaria import OWN_MODULES, PROJECT
 from malaria.given.exercises import BY_NUMBER
-from malaria.given.run_folder import read_json, write_json
-from malaria.given.stubs import make_stub
+from malaria.given.exercises.stubs import make_stub
+from malaria.given.runs.run_folder import read_json, write_json
 
 MEMORY = PROJECT / ".progress"
 

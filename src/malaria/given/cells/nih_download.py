@@ -41,7 +41,7 @@ import requests  # comes with pooch, whose downloader raises its errors
 from tqdm import tqdm
 from tqdm.utils import CallbackIOWrapper
 
-from malaria.given.lock import only_run
+from malaria.given.system.lock import only_run
 
 NIH_URL = "https://data.lhncbc.nlm.nih.gov/public/Malaria/cell_images.zip"
 NIH_BYTES = 353_452_851

@@ -1,0 +1,5 @@
+"""What the operating system has to be asked for.
+
+lock.py         two runs must not write to one folder at once
+quiet_start.py  importing TensorFlow without its greetings
+"""

@@ -1,0 +1,1 @@
+"""For maintainers: the lessons' outputs, their prose, the figures of the practice cells."""
