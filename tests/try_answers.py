@@ -120,7 +120,7 @@ def records_in(result):
 def sources_digest():
     """A digest of all that the behaviour of an answer depends on, but for the libraries."""
     modules = malaria.LESSON_MODULES
-    names = [f"tests/{name}.py" for name in ("refusals", "small_models")]
+    names = [f"tests/{name}.py" for name in ("refusals", "small_models", "oracles", "properties")]
     names += [f"tests/test_{module}.py" for module in modules]
     names += [
         f"{folder}/{module}.py" for folder in ("tests/answers", "solutions") for module in modules

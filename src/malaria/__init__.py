@@ -6,6 +6,7 @@ for the reference; any other value is the path of a folder, such as a learner's 
 """
 
 import os
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +16,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors only: no start-up n
 
 PROJECT = Path(__file__).resolve().parents[2]
 OWN_MODULES = Path(__file__).resolve().parent
+REFERENCE = PROJECT / "solutions"
+TESTS = PROJECT / "tests"
 LESSON_MODULES = (
     "train_test_split",
     "data_preprocessing",
@@ -23,6 +26,7 @@ LESSON_MODULES = (
     "gradient_tape",
     "model_training",
 )
+modules_in_use = OWN_MODULES  # the folder in front; changed by `use_modules` only
 
 
 def use_modules(choice):
@@ -39,19 +43,30 @@ def use_modules(choice):
 
     Raises:
         FileNotFoundError: The folder does not exist, or holds none of the six modules.
+        RuntimeError: A lesson module was imported from another folder already.
     """
     global modules_in_use
+    folder = _folder_of(choice)
+    imported = [name for name in LESSON_MODULES if f"malaria.{name}" in sys.modules]
+    if imported and folder != modules_in_use:
+        raise RuntimeError(
+            f"malaria.{imported[0]} was imported from {modules_in_use} already; choose the modules"
+            " before the first of them is imported."
+        )
+    __path__[:] = dict.fromkeys((str(folder), str(OWN_MODULES)))  # each folder once
+    modules_in_use = folder
+    return folder
+
+
+def _folder_of(choice):
+    """The folder that a choice of modules stands for."""
     if not choice:
-        __path__[:] = [str(OWN_MODULES)]
-        modules_in_use = OWN_MODULES
         return OWN_MODULES
-    folder = PROJECT / "solutions" if choice == "solutions" else Path(choice).expanduser().resolve()
+    folder = REFERENCE if choice == "solutions" else Path(choice).expanduser().resolve()
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {folder} of modules to use.")
     if not any((folder / f"{name}.py").is_file() for name in LESSON_MODULES):
         raise FileNotFoundError(f"{folder} holds no lesson module, such as cnn_model.py.")
-    __path__[:] = [str(folder), str(OWN_MODULES)]
-    modules_in_use = folder
     return folder
 
 
@@ -59,14 +74,24 @@ def use_modules(choice):
 def reference_in_front():
     """Let what is imported meanwhile come from the reference."""
     kept = __path__[:]
-    __path__[:] = [str(PROJECT / "solutions"), str(OWN_MODULES)]
+    __path__[:] = [str(REFERENCE), str(OWN_MODULES)]
     try:
         yield
     finally:
         __path__[:] = kept
 
 
+def _refuse(sentence):
+    """End a command or a pytest that has just been started: a sentence, and the status 2."""
+    print(f"malaria: {sentence}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+if not (PROJECT / "pyproject.toml").is_file():
+    _refuse(
+        "the course works in its own folder only; run `python -m pip install --editable .` there."
+    )
 try:
     use_modules(os.environ.get("MALARIA_MODULES"))
-except FileNotFoundError as error:  # a sentence, where the command or pytest has just been started
-    raise SystemExit(f"MALARIA_MODULES is wrong: {error}") from None
+except FileNotFoundError as error:
+    _refuse(f"MALARIA_MODULES is wrong: {error}")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from malaria import PROJECT
+from malaria import REFERENCE
 from malaria.given.cells.practice_cells import draw_cells
 from malaria.given.command_line import main
 from malaria.given.exercises.stubs import make_stub
@@ -212,8 +212,8 @@ def test_a_run_is_not_resumed_under_other_settings(finished_run, cells, tmp_path
 def test_unwritten_exercises_are_named(cells, tmp_path):
     """The first one in course order, before anything is trained or written."""
     stubs = tmp_path / "stubs"
-    shutil.copytree(PROJECT / "solutions", stubs)
-    source = (PROJECT / "solutions" / "cnn_model.py").read_text(encoding="utf-8")
+    shutil.copytree(REFERENCE, stubs)
+    source = (REFERENCE / "cnn_model.py").read_text(encoding="utf-8")
     (stubs / "cnn_model.py").write_text(make_stub(source), encoding="utf-8")
     command = ["train", "--modules", stubs, "--data", cells, "--out", tmp_path / "run"]
     process = start(*command)

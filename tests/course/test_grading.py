@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from malaria import LESSON_MODULES, OWN_MODULES, PROJECT
+from malaria import LESSON_MODULES, OWN_MODULES, PROJECT, REFERENCE
 from malaria.given.exercises import BY_NUMBER, EXERCISES
 from malaria.given.exercises import help as helping
 from malaria.given.exercises.stubs import make_stub
@@ -23,7 +23,7 @@ def submission(folder, **changes):
     """A folder with the reference's modules, in some of which a definition is replaced."""
     folder.mkdir(parents=True)
     for name in LESSON_MODULES:
-        source = (PROJECT / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+        source = (REFERENCE / f"{name}.py").read_text(encoding="utf-8")
         if name in changes:
             source = f"{source}\n\n{changes[name]}\n"
         (folder / f"{name}.py").write_text(source, encoding="utf-8")
@@ -132,9 +132,9 @@ def test_a_right_exercise_beside_unwritten_ones_is_right(tmp_path):
     folder = tmp_path / "one"
     folder.mkdir()
     for name in LESSON_MODULES:
-        source = (PROJECT / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+        source = (REFERENCE / f"{name}.py").read_text(encoding="utf-8")
         (folder / f"{name}.py").write_text(make_stub(source), encoding="utf-8")
-    reference = (PROJECT / "solutions" / "gradient_tape.py").read_text(encoding="utf-8")
+    reference = (REFERENCE / "gradient_tape.py").read_text(encoding="utf-8")
     module = folder / "gradient_tape.py"
     stub = module.read_text(encoding="utf-8")
     module.write_text(helping.with_stub(stub, reference, ["train_step"]), encoding="utf-8")

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from malaria import LESSON_MODULES, PROJECT
+from malaria import LESSON_MODULES, PROJECT, REFERENCE
 from malaria.given.exercises import EXERCISES
 from malaria.given.exercises.stubs import make_stub
 from tools.notebooks import IGNORED, VARIES, address, first_cell
@@ -173,7 +173,7 @@ def run_cells(sources, folder, monkeypatch):
 def stubs_in(folder):
     """Put the stubs of all modules into a folder."""
     for name in LESSON_MODULES:
-        source = (PROJECT / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+        source = (REFERENCE / f"{name}.py").read_text(encoding="utf-8")
         (folder / f"{name}.py").write_text(make_stub(source), encoding="utf-8")
 
 
@@ -200,7 +200,7 @@ def test_check_grades_what_is_in_the_file(tmp_path, monkeypatch):
     """Not what a notebook still holds of a module that cannot be read any more."""
     stubs_in(tmp_path)
     module = tmp_path / "train_test_split.py"
-    right = (PROJECT / "solutions" / module.name).read_text(encoding="utf-8")
+    right = (REFERENCE / module.name).read_text(encoding="utf-8")
     module.write_text(right, encoding="utf-8")
     write = f"with open({str(module)!r}, 'a') as file:\n    print({{!r}}, file=file)"
     said = run_cells(

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from malaria import LESSON_MODULES, PROJECT
+from malaria import LESSON_MODULES, PROJECT, REFERENCE
 from malaria.given.exercises import EXERCISES
 from malaria.given.exercises.stubs import make_stub
 from tools.notebooks import LESSONS, executed, keep_what_varies, varies
@@ -59,7 +59,7 @@ if os.environ.get("WRONG_ANSWER"):
 def modules_in(folder, addition="", stub=False):
     """Write the six modules into a folder: the reference and an addition to each, or the stubs."""
     for name in LESSON_MODULES:
-        source = (PROJECT / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+        source = (REFERENCE / f"{name}.py").read_text(encoding="utf-8")
         text = make_stub(source) if stub else source + addition.format(name=name)
         (folder / f"{name}.py").write_text(text, encoding="utf-8")
     return folder

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from malaria import LESSON_MODULES, OWN_MODULES, PROJECT
+from malaria import LESSON_MODULES, OWN_MODULES, REFERENCE
 from malaria.given.exercises.stubs import first_unwritten, make_stub
 
 ONE_FUNCTION = '''
@@ -58,7 +58,7 @@ def test_a_misplaced_marker_is_refused(source, message):
 @pytest.mark.parametrize("name", LESSON_MODULES)
 def test_the_committed_stub_is_the_made_one(name):
     """One source: a stub edited by hand, or a solution changed alone, shows here."""
-    source = (PROJECT / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+    source = (REFERENCE / f"{name}.py").read_text(encoding="utf-8")
     stub = (OWN_MODULES / f"{name}.py").read_text(encoding="utf-8")
     assert stub == make_stub(source), f"{name}: run `make stubs`"
     ast.parse(stub)
@@ -66,7 +66,7 @@ def test_the_committed_stub_is_the_made_one(name):
 
 def test_the_first_unwritten_exercise_is_the_lowest_number(tmp_path):
     """The order is that of the course, not that of the files; missing modules are the learner's."""
-    assert first_unwritten(PROJECT / "solutions") is None
+    assert first_unwritten(REFERENCE) is None
     for name in LESSON_MODULES:
         (tmp_path / f"{name}.py").write_text("", encoding="utf-8")
     assert first_unwritten(tmp_path) is None

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from malaria import PROJECT
+from malaria import PROJECT, REFERENCE
 
 
 def run_python(code, modules=None, cwd=None):
@@ -39,7 +39,7 @@ def test_unset_means_the_learners_own(value):
 def test_solutions_means_the_reference_from_any_folder(tmp_path):
     """The word is no path, so the working folder does not matter."""
     where = run_python(WHERE, "solutions", cwd=tmp_path).stdout.strip()
-    assert where == str(PROJECT / "solutions" / "train_test_split.py")
+    assert where == str(REFERENCE / "train_test_split.py")
 
 
 def test_a_folder_stands_in_front_and_the_learners_own_fill_its_gaps(tmp_path):
@@ -63,8 +63,8 @@ def test_a_folder_without_modules_is_an_error(tmp_path, kind):
     if kind == "empty":
         folder.mkdir()
     finished = run_python("import malaria", folder)
-    assert finished.returncode != 0
-    assert finished.stderr.startswith("MALARIA_MODULES is wrong: ")
+    assert finished.returncode == 2
+    assert finished.stderr.startswith("malaria: MALARIA_MODULES is wrong: ")
     assert finished.stderr.count("\n") == 1
     assert str(folder) in finished.stderr
 

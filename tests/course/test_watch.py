@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from malaria import LESSON_MODULES, PROJECT
+from malaria import LESSON_MODULES, REFERENCE
 from malaria.given.command_line.watch import definitions, touched
 
 
@@ -16,8 +16,7 @@ def test_watch_survives_what_is_saved(tmp_path):
     import pty
 
     sources = {
-        name: (PROJECT / "solutions" / f"{name}.py").read_text(encoding="utf-8")
-        for name in LESSON_MODULES
+        name: (REFERENCE / f"{name}.py").read_text(encoding="utf-8") for name in LESSON_MODULES
     }
     for name, source in sources.items():
         (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
@@ -62,7 +61,7 @@ def test_watch_survives_what_is_saved(tmp_path):
 def test_watch_grades_what_a_save_touches(tmp_path):
     """A definition: its exercise; a helper, or a module that was broken: all of the module's."""
     file = tmp_path / "train_test_split.py"
-    source = (PROJECT / "solutions" / "train_test_split.py").read_text(encoding="utf-8")
+    source = (REFERENCE / "train_test_split.py").read_text(encoding="utf-8")
     file.write_text(source, encoding="utf-8")
     before = definitions(file)
     assert touched("train_test_split", before, definitions(file)) == []

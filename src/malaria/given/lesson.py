@@ -23,7 +23,7 @@ def begin():
     folder = malaria.modules_in_use
     if folder == malaria.OWN_MODULES:
         print("Modules in use: your own, in src/malaria.")
-    elif folder == malaria.PROJECT / "solutions":
+    elif folder == malaria.REFERENCE:
         print("Modules in use: the reference, in solutions.")
     else:
         print(f"Modules in use: {folder.name}.")

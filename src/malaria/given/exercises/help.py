@@ -8,7 +8,7 @@ import re
 import time
 from pathlib import Path
 
-from malaria import OWN_MODULES, PROJECT
+from malaria import OWN_MODULES, PROJECT, REFERENCE
 from malaria.given.exercises import BY_NUMBER
 from malaria.given.exercises.stubs import make_stub
 from malaria.given.runs.run_folder import read_json, write_json
@@ -71,7 +71,7 @@ def names_of(number):
 
 def reference_source(number):
     """The text of the reference module that an exercise belongs to."""
-    file = PROJECT / "solutions" / f"{exercise_of(number).module}.py"
+    file = REFERENCE / f"{exercise_of(number).module}.py"
     return file.read_text(encoding="utf-8")
 
 

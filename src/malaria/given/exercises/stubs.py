@@ -10,7 +10,7 @@ import io
 import re
 import tokenize
 
-from malaria import LESSON_MODULES, OWN_MODULES, PROJECT
+from malaria import LESSON_MODULES, OWN_MODULES, REFERENCE
 
 MARKER = re.compile(r"# (Exercise \d+\.\d+: .+)")
 HOLE = re.compile(r'raise NotImplementedError\("Exercise (\d+)\.(\d+):')
@@ -81,7 +81,7 @@ def first_unwritten(folder):
 def main():
     """Write the six stubs over the present ones."""
     for name in LESSON_MODULES:
-        source = (PROJECT / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+        source = (REFERENCE / f"{name}.py").read_text(encoding="utf-8")
         (OWN_MODULES / f"{name}.py").write_text(make_stub(source), encoding="utf-8", newline="\n")
 
 

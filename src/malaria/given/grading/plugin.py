@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import malaria
-from malaria.given.exercises import EXERCISES
+from malaria.given.exercises import BY_NUMBER, EXERCISES
 from malaria.given.grading import scoreboard
 from malaria.given.grading.desk import FORK, HERE, WORKER, grade_all
 from malaria.given.grading.isolation import CAN_FORK
@@ -118,9 +118,11 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_itemcollected(item):
-    """Let `-m exercise_3_2` choose the tests of an exercise: a marker's name holds no dot."""
+    """Let `-m exercise_3_2` and `-k conv2d` choose the tests of an exercise."""
     if number_of(item):
-        item.add_marker("exercise_" + number_of(item).replace(".", "_"))
+        exercise = BY_NUMBER[number_of(item)]
+        item.add_marker(exercise.marker)
+        item.extra_keyword_matches.add(exercise.name)
 
 
 @pytest.hookimpl(wrapper=True)

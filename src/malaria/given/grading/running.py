@@ -13,7 +13,7 @@ from _pytest.capture import CaptureManager
 from _pytest.runner import runtestprotocol
 
 import malaria
-from malaria import PROJECT
+from malaria import REFERENCE
 from malaria.given.exercises import EXERCISES
 from malaria.given.grading.standing_in import modules_for
 from malaria.given.grading.verdict import DONE, NOT_STARTED
@@ -113,7 +113,7 @@ def state_kept():
     folder, state, errors = os.getcwd(), np.random.get_state(), np.geterr()  # noqa: NPY002
     try:
         with warnings.catch_warnings():
-            if malaria.modules_in_use != PROJECT / "solutions":
+            if malaria.modules_in_use != REFERENCE:
                 warnings.simplefilter("ignore")
             yield
     finally:

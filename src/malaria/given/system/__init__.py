@@ -1,5 +1,6 @@
 """What the operating system has to be asked for.
 
+whole.py        files and folders written whole or not at all
 lock.py         two runs must not write to one folder at once
 quiet_start.py  importing TensorFlow without its greetings
 """

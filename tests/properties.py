@@ -1,0 +1,177 @@
+"""What all exercises have in common: five properties, written once and run over all.
+
+Each test module ends with one example of a call for every exercise of its lesson, and names the
+properties that the exercise should have. They are tested in the exercise's own name, so that
+`pytest -m exercise_3_4` and `pytest -k batch_norm` run them as well.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from malaria.given.exercises import BY_NUMBER
+
+
+class Example(NamedTuple):
+    """A call of an exercise that works, for the properties to vary.
+
+    Nothing of TensorFlow may run while the tests are collected, so that inputs are made when asked
+    for.
+
+    Attributes:
+        number: The exercise.
+        call: What is called: a function of the inputs, and of `seed` where `seeds` are given, to an
+            array, a tensor or a nest of them.
+        inputs: A function from a float dtype, `tf.float32` or `tf.float64`, to a tuple of inputs.
+        dtype: Whether floats come out in the dtype in which they went in.
+        batched: The places of the inputs whose first axis is the batch; the call must then work in
+            a graph that leaves its size open.
+        seeds: Two seeds that give different results.
+        global_state: Whether the global random state has to stay as it is.
+    """
+
+    number: str
+    call: Callable
+    inputs: Callable
+    dtype: bool = False
+    batched: Sequence[int] = ()
+    seeds: Sequence[Any] = ()
+    global_state: bool = True
+
+    @property
+    def name(self):
+        """The name of the function or class."""
+        return BY_NUMBER[self.number].name
+
+    def result(self, dtype=tf.float32, seed=None):
+        """What the call returns, by default with the first seed: a flat list of NumPy arrays."""
+        inputs = self.inputs(dtype)
+        if not self.seeds:
+            return arrays(self.call(*inputs))
+        return arrays(self.call(*inputs, seed=self.seeds[0] if seed is None else seed))
+
+
+def arrays(nest):
+    """The arrays in a nest of tensors, arrays and numbers, a flat list."""
+    return [np.asarray(part) for part in tf.nest.flatten(nest)]
+
+
+def equal(first, second):
+    """Whether two flat lists of arrays are equal in every bit; NaN equals NaN."""
+    return len(first) == len(second) and all(
+        a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+        for a, b in zip(first, second, strict=True)
+    )
+
+
+def dtype_kept(example):
+    """Floats come out in the dtype in which they went in: lessons compare in float64."""
+    for dtype in (tf.float32, tf.float64):
+        found = {a.dtype.name for a in example.result(dtype) if a.dtype.kind == "f"}
+        assert found == {dtype.name}, (
+            f"With inputs in {dtype.name}, {example.name} returned {' and '.join(sorted(found))}."
+        )
+
+
+def open_batch(example):
+    """In a graph the batch size may be open, as it is for the last, short batch of a data set."""
+    inputs = [tf.convert_to_tensor(x) for x in example.inputs(tf.float32)]
+    seed = {"seed": example.seeds[0]} if example.seeds else {}
+    batches = [inputs[k] for k in example.batched]
+    signature = [tf.TensorSpec((None, *batch.shape[1:]), batch.dtype) for batch in batches]
+
+    @tf.function(input_signature=signature)
+    def compiled(*open_batches):
+        everything = list(inputs)
+        for k, batch in zip(example.batched, open_batches, strict=True):
+            everything[k] = batch
+        return example.call(*everything, **seed)
+
+    found = arrays(compiled(*batches))
+    expected = example.result()
+    shapes, asked = [a.shape for a in found], [a.shape for a in expected]
+    assert shapes == asked, (
+        f"In a graph with an open batch size {example.name} returned the shapes {shapes}, not"
+        f" {asked} as outside."
+    )
+    for a, b in zip(found, expected, strict=True):
+        close = np.allclose(a, b, rtol=1e-4, atol=1e-5, equal_nan=True)
+        assert close, f"In a graph with an open batch size {example.name} returned other values."
+
+
+def seed_obeyed(example):
+    """The same seed gives the same result, another seed another one."""
+    first, second = example.seeds
+    results = [example.result(seed=seed) for seed in (first, first, second)]
+    assert equal(results[0], results[1]), f"{example.name} gave two results with the seed {first}."
+    assert not equal(results[0], results[2]), (
+        f"{example.name} gave the same result with the seeds {first} and {second}."
+    )
+
+
+def global_state_untouched(example):
+    """The global seeds of TensorFlow, NumPy and Python are neither set nor drawn from."""
+
+    def next_draws(call):
+        tf.random.set_seed(11)
+        np.random.seed(12)  # noqa: NPY002
+        random.seed(13)
+        if call:
+            example.result()
+        return {
+            "TensorFlow": float(tf.random.uniform(())),
+            "NumPy": float(np.random.random()),  # noqa: NPY002
+            "Python": random.random(),
+        }
+
+    before, after = next_draws(call=False), next_draws(call=True)
+    for library, draw in before.items():
+        assert after[library] == draw, (
+            f"{example.name} moved the global random state of {library}: draw from the seed alone."
+        )
+
+
+def inputs_untouched(example):
+    """What was passed in is as it was: arrays may be in use elsewhere."""
+    inputs = example.inputs(tf.float32)
+    before = [a.copy() for a in arrays(inputs)]
+    seed = {"seed": example.seeds[0]} if example.seeds else {}
+    example.call(*inputs, **seed)
+    assert equal(before, arrays(inputs)), f"{example.name} changed an array that it was given."
+
+
+def properties_of(example):
+    """The properties that an exercise should have."""
+    return [
+        *([dtype_kept] if example.dtype else []),
+        *([open_batch] if example.batched else []),
+        *([seed_obeyed] if example.seeds else []),
+        *([global_state_untouched] if example.global_state else []),
+        inputs_untouched,
+    ]
+
+
+def tests_of(*examples):
+    """A test for every property of every example, to be assigned to a name of a test module."""
+    cases = [
+        pytest.param(
+            example,
+            holds,
+            id=f"{example.name}-{holds.__name__}",
+            marks=pytest.mark.exercise(example.number),
+        )
+        for example in examples
+        for holds in properties_of(example)
+    ]
+
+    @pytest.mark.parametrize(("example", "holds"), cases)
+    def test_properties(example, holds):
+        """One of the five properties that are written in tests/properties.py."""
+        holds(example)
+
+    test_properties.examples = examples  # the course's own tests ask which exercises there are
+    return test_properties
