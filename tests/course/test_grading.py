@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from malaria import LESSON_MODULES, OWN_MODULES, PROJECT, REFERENCE
-from malaria.given.exercises import BY_NUMBER, EXERCISES
-from malaria.given.exercises import help as helping
+from malaria.given.exercises import BY_NUMBER, EXERCISES, hints
+from malaria.given.exercises import reset as resetting
+from malaria.given.exercises.reference import names_of, source_of
 from malaria.given.exercises.stubs import make_stub
 from malaria.given.grading.verdict import OUTCOMES, Verdict, judge
 
@@ -134,10 +135,10 @@ def test_a_right_exercise_beside_unwritten_ones_is_right(tmp_path):
     for name in LESSON_MODULES:
         source = (REFERENCE / f"{name}.py").read_text(encoding="utf-8")
         (folder / f"{name}.py").write_text(make_stub(source), encoding="utf-8")
-    reference = (REFERENCE / "gradient_tape.py").read_text(encoding="utf-8")
+    written = source_of("gradient_tape")
     module = folder / "gradient_tape.py"
     stub = module.read_text(encoding="utf-8")
-    module.write_text(helping.with_stub(stub, reference, ["train_step"]), encoding="utf-8")
+    module.write_text(resetting.with_definitions(stub, written, ["train_step"]), encoding="utf-8")
     arguments = ["tests/test_gradient_tape.py", "-m", "exercise_5_7"]
     status, _, outcomes = graded(folder, *arguments)
     assert (status, outcomes) == (0, {"5.7": "done"})
@@ -254,7 +255,7 @@ def test_the_manifest_lists_what_the_solutions_mark():
     """Each exercise once, in the module where its marker is, under a name that exists."""
     assert len(EXERCISES) == len(BY_NUMBER) == 38
     for exercise in EXERCISES:
-        assert exercise.name in helping.names_of(exercise.number)
+        assert exercise.name in names_of(exercise.number)
         assert len(exercise.hints) == 3
         assert all(hint.strip() for hint in exercise.hints)
         assert exercise.minutes > 0 < exercise.points
@@ -317,11 +318,11 @@ def test_an_error_in_a_graph_is_told_without_the_way_there():
 
 def test_reset_keeps_the_rest_and_a_copy(tmp_path, monkeypatch):
     """Only the exercise's own definitions are put back."""
-    monkeypatch.setattr(helping, "OWN_MODULES", submission(tmp_path / "own"))
-    monkeypatch.setattr(helping, "MEMORY", tmp_path / "memory")
+    monkeypatch.setattr(resetting, "OWN_MODULES", submission(tmp_path / "own"))
+    monkeypatch.setattr(resetting, "PROGRESS", tmp_path / "memory")
     module = tmp_path / "own" / "cnn_model.py"
     before = module.read_text(encoding="utf-8")
-    kept = helping.reset("3.3")
+    kept = resetting.reset("3.3")
     after = module.read_text(encoding="utf-8")
     assert kept.read_text(encoding="utf-8") == before
     assert "Exercise 3.3:" in after
@@ -329,14 +330,14 @@ def test_reset_keeps_the_rest_and_a_copy(tmp_path, monkeypatch):
     assert 'raise NotImplementedError("Exercise 3.2' not in after
     module.write_text(after + "\ndef broken(:\n", encoding="utf-8")
     with pytest.raises(ValueError, match="--whole-module"):
-        helping.reset("3.3")
-    helping.reset("3.3", whole_module=True)
-    assert module.read_text(encoding="utf-8") == make_stub(helping.reference_source("3.3"))
+        resetting.reset("3.3")
+    resetting.reset("3.3", whole_module=True)
+    assert module.read_text(encoding="utf-8") == make_stub(source_of("cnn_model"))
 
 
 def test_hints_come_one_by_one(tmp_path, monkeypatch):
     """And are remembered; a number that does not exist is refused."""
-    monkeypatch.setattr(helping, "MEMORY", tmp_path / "memory")
-    assert [len(helping.next_hints("2.4")) for _ in range(5)] == [1, 2, 3, 3, 3]
+    monkeypatch.setattr(hints, "PROGRESS", tmp_path / "memory")
+    assert [len(hints.next_hints("2.4")) for _ in range(5)] == [1, 2, 3, 3, 3]
     with pytest.raises(ValueError, match=r"no exercise '7\.1'"):
-        helping.next_hints("7.1")
+        hints.next_hints("7.1")

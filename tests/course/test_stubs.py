@@ -5,6 +5,7 @@ import ast
 import pytest
 
 from malaria import LESSON_MODULES, OWN_MODULES, REFERENCE
+from malaria.given.exercises import stubs
 from malaria.given.exercises.stubs import first_unwritten, make_stub
 
 ONE_FUNCTION = '''
@@ -42,7 +43,7 @@ def test_a_marker_in_a_string_is_no_marker():
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("# Exercise 1.1: lost\nx = 1\n", "in no function"),
+        ("# Exercise 1.1: lost\nx = 1\n", "not in a function"),
         (
             "def f():\n    # Exercise 1.1: one\n    x = 1\n    # Exercise 1.2: two\n    return x\n",
             "second marker",
@@ -72,15 +73,26 @@ def test_the_first_unwritten_exercise_is_the_lowest_number(tmp_path):
     assert first_unwritten(tmp_path) is None
     hole = 'raise NotImplementedError("Exercise {}: x")\n'
     (tmp_path / "train_test_split.py").write_text(hole.format("5.2"), encoding="utf-8")
-    (tmp_path / "cnn_model.py").write_text(hole.format("3.10"), encoding="utf-8")
-    assert first_unwritten(tmp_path) == ("3.10", tmp_path / "cnn_model.py")
+    (tmp_path / "cnn_model.py").write_text(hole.format("3.7"), encoding="utf-8")
+    assert first_unwritten(tmp_path) == ("3.7", tmp_path / "cnn_model.py")
+
+
+def test_a_module_that_is_missing_is_looked_for_among_the_learners(tmp_path, monkeypatch):
+    """A submission may hold some of the six modules only."""
+    own = tmp_path / "own"
+    for folder in (tmp_path, own):
+        folder.mkdir(exist_ok=True)
+        for name in LESSON_MODULES:
+            (folder / f"{name}.py").write_text("", encoding="utf-8")
+    hole = 'raise NotImplementedError("Exercise 3.1: x")\n'
+    (own / "cnn_model.py").write_text(hole, encoding="utf-8")
+    monkeypatch.setattr(stubs, "OWN_MODULES", own)
+    assert first_unwritten(tmp_path) is None
     (tmp_path / "cnn_model.py").unlink()
-    number, file = first_unwritten(tmp_path)
-    assert file.parent == tmp_path or file.parent == OWN_MODULES
-    assert number <= "5.2"
+    assert first_unwritten(tmp_path) == ("3.1", own / "cnn_model.py")
 
 
-def test_a_module_that_is_no_python_is_named(tmp_path):
+def test_a_module_that_is_not_python_is_named(tmp_path):
     """Otherwise the first hole would be blamed, which may be another's."""
     hole = 'raise NotImplementedError("Exercise 1.2: x")\n'
     (tmp_path / "train_test_split.py").write_text(f"def f(:\n{hole}", encoding="utf-8")

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from malaria import LESSON_MODULES, REFERENCE
-from malaria.given.command_line.watch import definitions, touched
+from malaria.given.exercises.changes import parts_of, touched
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a terminal to press keys on")
@@ -63,11 +63,11 @@ def test_watch_grades_what_a_save_touches(tmp_path):
     file = tmp_path / "train_test_split.py"
     source = (REFERENCE / "train_test_split.py").read_text(encoding="utf-8")
     file.write_text(source, encoding="utf-8")
-    before = definitions(file)
-    assert touched("train_test_split", before, definitions(file)) == []
+    before = parts_of(file)
+    assert touched("train_test_split", before, parts_of(file)) == []
     file.write_text(source.replace("np.intersect1d", "np.union1d"), encoding="utf-8")
-    assert touched("train_test_split", before, definitions(file)) == ["1.4"]
+    assert touched("train_test_split", before, parts_of(file)) == ["1.4"]
     file.write_text(source + "\ndef helper():\n    pass\n", encoding="utf-8")
-    assert len(touched("train_test_split", before, definitions(file))) == 5
+    assert len(touched("train_test_split", before, parts_of(file))) == 5
     file.write_text("def broken(:", encoding="utf-8")
-    assert len(touched("train_test_split", before, definitions(file))) == 5
+    assert len(touched("train_test_split", before, parts_of(file))) == 5

@@ -9,6 +9,7 @@ import textwrap
 
 import malaria
 from malaria.given.exercises import BY_NUMBER
+from malaria.given.exercises.markers import unwritten
 from malaria.given.system.quiet_start import import_tensorflow
 
 WIDTH = 88  # characters of a line in a notebook
@@ -68,12 +69,11 @@ class Gaps:
 
     def cause(self, error):
         """The number of the unwritten exercise behind an error, or None."""
-        # By its text: within a graph an error is raised anew, with words of TensorFlow's around it.
         if isinstance(error, NameError):
             unknown = re.search(r"name '(\w+)' is not defined", str(error))
             return unknown and self.exercise_of.get(unknown.group(1))
-        said = re.search(r"Exercise (\d+\.\d+):", str(error))
-        return said.group(1) if said and said.group(1) in BY_NUMBER else None
+        found = unwritten(error)
+        return found and found[0]
 
 
 def names_defined_by(source):

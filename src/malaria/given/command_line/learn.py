@@ -8,8 +8,7 @@ import textwrap
 from pathlib import Path
 
 import malaria
-from malaria.given.exercises import EXERCISES
-from malaria.given.exercises import help as helping
+from malaria.given.exercises import EXERCISES, exercise_of, hints, reference, reset
 from malaria.given.grading import scoreboard
 from malaria.given.grading.verdict import DONE, Verdict
 
@@ -20,8 +19,8 @@ def add_parser(commands):
     """Add the commands to argparse's `commands`."""
     texts = {
         "check": (check, "grade one exercise"),
-        "hint": (hint, "a hint for an exercise, one more each time"),
-        "reset": (reset, "put an exercise's stub back; your text is kept"),
+        "hint": (show_hint, "a hint for an exercise, one more each time"),
+        "reset": (put_back, "put an exercise's stub back; your text is kept"),
         "solution": (solution, "show the reference's answer, once yours is right"),
     }
     for name, (function, text) in texts.items():
@@ -55,7 +54,7 @@ def grade(*arguments):
 
 def check_one(number):
     """The verdict on one exercise."""
-    exercise = helping.exercise_of(number)
+    exercise = exercise_of(number)
     test = f"tests/test_{exercise.module}.py"
     return grade(test, "-m", exercise.marker)[0]
 
@@ -76,18 +75,18 @@ def progress(arguments):
     return 0 if done else 1
 
 
-def hint(arguments):
+def show_hint(arguments):
     """Print the hints for an exercise so far, and one more."""
-    hints = helping.next_hints(arguments.number)
-    for k, text in enumerate(hints, start=1):
+    shown = hints.next_hints(arguments.number)
+    for k, text in enumerate(shown, start=1):
         print(textwrap.fill(f"{k}. {text}", WIDTH, subsequent_indent="   "))
-    print(f"Hint {len(hints)} of 3." if len(hints) < 3 else "That was the last hint of 3.")
+    print(f"Hint {len(shown)} of 3." if len(shown) < 3 else "That was the last hint of 3.")
     return 0
 
 
-def reset(arguments):
+def put_back(arguments):
     """Put the stub of an exercise back."""
-    kept = helping.reset(arguments.number, arguments.whole_module)
+    kept = reset.reset(arguments.number, arguments.whole_module)
     what = "The module" if arguments.whole_module else f"Exercise {arguments.number}"
     print(f"{what} is unwritten again. Your text is kept in {kept.relative_to(malaria.PROJECT)}")
     return 0
@@ -95,7 +94,7 @@ def reset(arguments):
 
 def solution(arguments):
     """Print the reference's answer."""
-    text = helping.solution(helping.exercise_of(arguments.number).number)
+    text = reference.solution(arguments.number)
     if not arguments.anyway:
         verdict = check_one(arguments.number)
         if verdict.outcome != DONE:

@@ -1,6 +1,5 @@
 """`malaria watch`: grade what a save has touched, as soon as it is saved."""
 
-import ast
 import contextlib
 import os
 import select
@@ -15,8 +14,9 @@ from pathlib import Path
 import pytest
 
 import malaria
-from malaria.given.exercises import BY_NUMBER, EXERCISES
-from malaria.given.exercises import help as helping
+from malaria.given.exercises import BY_NUMBER, EXERCISES, following
+from malaria.given.exercises.changes import parts_of, touched
+from malaria.given.exercises.hints import next_hints
 from malaria.given.grading import scoreboard
 from malaria.given.grading.isolation import CAN_FORK
 from malaria.given.grading.running import by_exercise
@@ -71,7 +71,7 @@ def watch_saves(start):
     from watchfiles import watch
 
     folder = malaria.modules_in_use
-    seen = {name: definitions(folder / f"{name}.py") for name in malaria.LESSON_MODULES}
+    seen = {name: parts_of(folder / f"{name}.py") for name in malaria.LESSON_MODULES}
     grading, current, announced = None, None, False
     with keys_as_pressed():
         # A save is often several writes: wait 50 ms for the last of them.
@@ -90,7 +90,7 @@ def watch_saves(start):
                 sys.stdout.flush()
                 announced = True
             for name in sorted({Path(path).stem for _, path in changes}):
-                before, seen[name] = seen[name], definitions(folder / f"{name}.py")
+                before, seen[name] = seen[name], parts_of(folder / f"{name}.py")
                 numbers = touched(name, before, seen[name])
                 if numbers:
                     stop(grading)
@@ -101,44 +101,6 @@ def watch_saves(start):
             if key == "h":
                 show_hint(current or EXERCISES[0].number)
     stop(grading)
-
-
-def definitions(file):
-    """The text of each top-level definition of a module, by name; None if it cannot be read.
-
-    What stands outside the definitions is under the name "".
-    """
-    try:
-        source = file.read_text(encoding="utf-8")
-        tree = ast.parse(source)
-    except (OSError, SyntaxError, ValueError):  # half-written, or broken
-        return None
-    texts = {"": ""}
-    for node in tree.body:
-        name = node.name if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else ""
-        texts[name] = texts.get(name, "") + (ast.get_source_segment(source, node) or "")
-    return texts
-
-
-def touched(module, before, after):
-    """The exercises that a change concerns: those of the changed definitions, otherwise all.
-
-    Args:
-        module: A lesson module.
-        before, after: Its `definitions`.
-
-    Returns:
-        Numbers, in the order of the course; none if nothing has changed.
-    """
-    own = [exercise for exercise in EXERCISES if exercise.module == module]
-    if before is not None and before == after:
-        return []
-    if before is None or after is None:
-        return [exercise.number for exercise in own]
-    changed = {name for name in before | after if before.get(name) != after.get(name)}
-    of = [e.number for e in own if changed & set(helping.names_of(e.number))]
-    known = {name for e in own for name in helping.names_of(e.number)}
-    return of if of and changed <= known else [exercise.number for exercise in own]
 
 
 def start_pytest(module, numbers):
@@ -177,17 +139,12 @@ def grade_and_tell(config, items_of):
             print(textwrap.fill(line, WIDTH, subsequent_indent="    "))
         sys.stdout.flush()
     if all(verdict.outcome == DONE for verdict in verdicts):
-        following = [e for e in EXERCISES if after(e.number, verdicts[-1].number)]
-        if following:
-            print(f"Next: exercise {following[0].number}, {following[0].name}.")
+        exercise = following(verdicts[-1].number)
+        if exercise is not None:
+            print(f"Next: exercise {exercise.number}, {exercise.name}.")
     else:
         print(scoreboard.next_step(verdicts))
     print(f"({time.monotonic() - started:.1f} s)")
-
-
-def after(number, other):
-    """Whether an exercise comes after another in the course."""
-    return [int(part) for part in number.split(".")] > [int(part) for part in other.split(".")]
 
 
 def stop(grading):
@@ -212,7 +169,7 @@ def stop(grading):
 def show_hint(number):
     """Print the hints for an exercise so far, and one more."""
     print(f"\nExercise {number}:")
-    for k, text in enumerate(helping.next_hints(number), start=1):
+    for k, text in enumerate(next_hints(number), start=1):
         print(textwrap.fill(f"{k}. {text}", WIDTH, subsequent_indent="   "))
     sys.stdout.flush()
 

@@ -1,10 +1,18 @@
-"""The exercises as data: the manifest, the stubs made from the reference, and the help with one.
+"""The exercises: what they are, the stubs made of them, and the help with one.
 
-manifest.py     every exercise once: module, name, minutes, points, hints
+exercises.toml  every exercise once: name, minutes, points, hints
+manifest.py     the same as objects
+markers.py      the grammar of "Exercise 3.2: <what to do>"
+definitions.py  the functions and classes in a module's text
+reference.py    the reference's answer to an exercise
 stubs.py        the stubs, made from the reference
-help.py         hints, a fresh start, the reference's answer
+changes.py      which exercises a save has touched
+hints.py        one hint more each time
+reset.py        a stub put back, the learner's text kept
 """
 
 from malaria.given.exercises.manifest import BY_NUMBER as BY_NUMBER
 from malaria.given.exercises.manifest import EXERCISES as EXERCISES
 from malaria.given.exercises.manifest import Exercise as Exercise
+from malaria.given.exercises.manifest import exercise_of as exercise_of
+from malaria.given.exercises.manifest import following as following

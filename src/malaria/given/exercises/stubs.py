@@ -1,4 +1,4 @@
-"""Make the stubs from the reference: `python -m malaria.given.exercises.stubs` (maintainers only).
+"""The stubs, made from the reference: `python -m malaria.given.exercises.stubs` (maintainers only).
 
 In `solutions/`, a comment `# Exercise 3.2: <what to do>` stands where an answer starts; the answer
 runs to the end of that function. In the stub, `raise NotImplementedError("Exercise 3.2: ...")`
@@ -6,17 +6,15 @@ takes its place. Everything else stays as it is, so a stub is never edited by ha
 """
 
 import ast
-import io
-import re
-import tokenize
+from pathlib import Path
 
-from malaria import LESSON_MODULES, OWN_MODULES, REFERENCE
-
-MARKER = re.compile(r"# (Exercise \d+\.\d+: .+)")
-HOLE = re.compile(r'raise NotImplementedError\("Exercise (\d+)\.(\d+):')
+from malaria import LESSON_MODULES, OWN_MODULES
+from malaria.given.exercises.manifest import EXERCISES
+from malaria.given.exercises.markers import hole, holes_in, markers_in
+from malaria.given.exercises.reference import source_of
 
 
-def make_stub(source):
+def make_stub(source: str) -> str:
     """The stub of a reference module: `source` with each answer replaced by a loud hole.
 
     Raises:
@@ -28,40 +26,34 @@ def make_stub(source):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     ]
     lines = source.splitlines(keepends=True)
-    answers = {}  # the answer's last line -> its first line and the hole
-    # Tokens, not a search through the text: a marker inside a string is no marker.
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        marker = token.type == tokenize.COMMENT and MARKER.fullmatch(token.string)
-        if not marker:
-            continue
-        first, column = token.start
-        around = [node for node in functions if node.lineno < first <= node.end_lineno]
+    answers = {}  # the answer's last line -> its marker
+    for marker in markers_in(source):
+        around = [node for node in functions if node.lineno < marker.line <= node.end_lineno]
         if not around:
-            raise ValueError(f"Line {first}: the marker {token.string!r} is in no function.")
-        last = max(around, key=lambda node: node.lineno).end_lineno  # the innermost function
+            where = f"the marker of exercise {marker.number} is not in a function"
+            raise ValueError(f"Line {marker.line}: {where}.")
+        last = max(around, key=lambda node: node.lineno).end_lineno  # of the innermost function
         if last in answers:
-            raise ValueError(f"Line {first}: a second marker in one function.")
-        message = marker.group(1).replace('"', "'")
-        answers[last] = first, f'{" " * column}raise NotImplementedError("{message}")\n'
-    for last in sorted(answers, reverse=True):
-        first, hole = answers[last]
-        lines[first - 1 : last] = [hole]
+            raise ValueError(f"Line {marker.line}: a second marker in one function.")
+        answers[last] = marker
+    for last, marker in sorted(answers.items(), reverse=True):  # so that line numbers stay true
+        lines[marker.line - 1 : last] = [f"{' ' * marker.column}{hole(marker)}\n"]
     return "".join(lines)
 
 
-def first_unwritten(folder):
+def first_unwritten(folder: Path) -> tuple[str, Path] | None:
     """The first exercise, in course order, that is still a hole in the modules of a folder.
 
     Args:
-        folder: A `pathlib.Path`. A module that is missing there is looked for among the learner's.
+        folder: A folder of modules. One that is missing there is looked for among the learner's.
 
     Returns:
         `(number, file)`, such as `("3.2", Path(".../cnn_model.py"))`; None if all are written.
 
     Raises:
-        ValueError: A module is no valid Python.
+        ValueError: A module is not valid Python.
     """
-    holes = []
+    file_of = {}  # an unwritten exercise -> where it is
     for name in LESSON_MODULES:
         file = folder / f"{name}.py"
         file = file if file.is_file() else OWN_MODULES / f"{name}.py"
@@ -70,19 +62,18 @@ def first_unwritten(folder):
             ast.parse(source)
         except SyntaxError as error:
             raise ValueError(f"{error.msg} in {file}, line {error.lineno}.") from None
-        for lesson, number in HOLE.findall(source):
-            holes.append(((int(lesson), int(number)), file))
-    if not holes:
-        return None
-    (lesson, number), file = min(holes)
-    return f"{lesson}.{number}", file
+        file_of |= dict.fromkeys(holes_in(source), file)
+    for exercise in EXERCISES:
+        if exercise.number in file_of:
+            return exercise.number, file_of[exercise.number]
+    return None
 
 
-def main():
+def main() -> None:
     """Write the six stubs over the present ones."""
     for name in LESSON_MODULES:
-        source = (REFERENCE / f"{name}.py").read_text(encoding="utf-8")
-        (OWN_MODULES / f"{name}.py").write_text(make_stub(source), encoding="utf-8", newline="\n")
+        stub = make_stub(source_of(name))
+        (OWN_MODULES / f"{name}.py").write_text(stub, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 
 from malaria import LESSON_MODULES, PROJECT
 from malaria.given.exercises import BY_NUMBER
+from malaria.given.exercises.markers import unwritten
 
 # From the best to the worst: an exercise has the worst outcome of its tests.
 DONE, NOT_STARTED, WRONG, CRASHED, TIMED_OUT = OUTCOMES = (
@@ -92,10 +93,9 @@ def judge(error, number):
     Returns:
         `(outcome, sentence)`.
     """
-    # In a graph TensorFlow puts words of its own around what a stub says.
-    stub = re.search(rf"Exercise {re.escape(number)}: (.+)", str(error))
-    if isinstance(error, NotImplementedError) and stub:
-        return NOT_STARTED, stub.group(1)
+    stub = unwritten(error)
+    if stub is not None and stub[0] == number:
+        return NOT_STARTED, stub[1]
     claims = (AssertionError, pytest.fail.Exception)
     if isinstance(error, claims) and _claimed_by_test(error):
         return WRONG, _one_line(str(error).partition("\nassert ")[0])
