@@ -1,1 +1,18 @@
-"""Given code, finished and not to be edited: data, command line, run reports."""
+"""Given code, finished and not to be edited. What stands here is what a learner's code imports.
+
+lesson.py       the first cell of a notebook, and the check after each exercise
+pictures.py     the pictures of the lessons (import them from malaria.utils)
+scores.py       accuracy, AUC, sensitivity, specificity; their interval by patient
+dark_spot.py    the rule of forty lines that a network has to beat
+journal.py      storing a training run, and going on after a kill
+ctrl_c.py       Ctrl-C between two steps of a training
+
+Everything else lives in a room. A room imports from those below it only:
+
+command_line/   `malaria ...`
+runs/           what a training run leaves behind
+grading/        how tests become a verdict
+exercises/      what the exercises are, and the help with them
+cells/          the images
+system/         files, locks, the start of TensorFlow
+"""
