@@ -11,7 +11,7 @@ from pathlib import Path
 from malaria import OWN_MODULES, PROJECT, REFERENCE
 from malaria.given.exercises import BY_NUMBER
 from malaria.given.exercises.stubs import make_stub
-from malaria.given.runs.run_folder import read_json, write_json
+from malaria.given.system.json_file import read_json, write_json
 
 MEMORY = PROJECT / ".progress"
 
