@@ -111,12 +111,12 @@ def split(paths: list[str], labels: np.ndarray, settings: Settings) -> SplitCell
     Raises:
         ValueError: A class is missing, or the patients cannot be told or split.
     """
-    from malaria.train_test_split import split_by_patient
-
     if len(set(labels.tolist())) < 2:
         raise ValueError(
-            f"Training needs sound images of both classes, but {settings.data} has not."
+            f"Training needs sound images of both classes, but {settings.data} lacks one."
         )
+    from malaria.train_test_split import split_by_patient
+
     patients = np.array(patients_of(paths, settings.each_cell_its_own_patient))
     rows = split_by_patient(patients, labels, seed=settings.seed)
     return SplitCells(paths, labels, patients, dict(zip(SETS, rows, strict=True)))
