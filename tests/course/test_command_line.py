@@ -2,20 +2,26 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from malaria import REFERENCE
+from malaria import PROJECT, REFERENCE
 from malaria.given.cells.practice_cells import draw_cells
 from malaria.given.command_line import main
+from malaria.given.command_line.common import listed_images
 from malaria.given.exercises.stubs import make_stub
+from malaria.given.runs.run_folder import RunFolder
+from malaria.given.system.json_file import read_json, write_json
 from malaria.given.system.lock import only_run
 
 # 16 pixels is the least that four blocks of pooling leave something of.
@@ -55,15 +61,15 @@ def refusal(capsys, *arguments):
     return captured.err
 
 
-def start(*arguments):
-    """The command in a process of its own."""
+def start(*arguments, **environment):
+    """The command in a process of its own, with some variables of its environment changed."""
     return subprocess.Popen(
         [sys.executable, "-m", "malaria", *(str(argument) for argument in arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
-        env=os.environ | {"PYTHONUTF8": "1"},
+        env=os.environ | {"PYTHONUTF8": "1"} | environment,
     )
 
 
@@ -79,28 +85,96 @@ def wait_for(path, process):
 
 
 def weights_of(run):
-    """The weights of a run, as one list of arrays."""
-    with np.load(run / "weights.npz") as file:
-        return [file[name] for name in file.files]
+    """The variables of a run's classifier, by name."""
+    stored = tf.train.load_checkpoint(str(run / "saved_model" / "variables" / "variables"))
+    weights = {name: stored.get_tensor(name) for name in stored.get_variable_to_shape_map()}
+    return {name: value for name, value in weights.items() if isinstance(value, np.ndarray)}
 
 
 def same_weights(first, second):
     """Whether two runs have the same weights, bit for bit."""
-    return all(
-        np.array_equal(a, b) for a, b in zip(weights_of(first), weights_of(second), strict=True)
+    ones, others = weights_of(first), weights_of(second)
+    assert len(ones) > 20  # four blocks and a head
+    assert ones.keys() == others.keys()
+    return all(np.array_equal(ones[name], others[name]) for name in ones)
+
+
+def commands_in_help(capsys):
+    """The commands that `malaria --help` lists, with what it says of them."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    return dict(re.findall(r"^    (\w+) +(\S.*)$", capsys.readouterr().out, re.MULTILINE))
+
+
+def test_every_command_has_help_and_stands_in_the_readme(capsys):
+    """What is listed is explained, down to its last argument."""
+    commands = commands_in_help(capsys)
+    assert set(commands) == {
+        *("data", "train", "predict", "evaluate"),
+        *("check", "hint", "reset", "solution", "progress", "watch"),
+    }
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    for command in commands:
+        assert f"malaria {command}" in readme, command
+        with pytest.raises(SystemExit) as ended:
+            main([command, "--help"])
+        assert ended.value.code == 0
+        _, description, *arguments = capsys.readouterr().out.split("\n\n")
+        assert description[0].isupper(), command
+        lines = "\n".join(arguments).splitlines()
+        for line, following in zip(lines, [*lines[1:], ""], strict=True):
+            # An argument's help stands beside it or, if its name is long, on the next line.
+            if re.match(r"  \S", line):
+                assert re.search(r"\S  +\S", line) or following.startswith(" " * 10), line
+
+
+def test_the_version_is_that_of_the_package_and_comes_without_tensorflow():
+    """What a bug report begins with must not take seconds."""
+    code = (
+        "import sys; from malaria.given.command_line import main\n"
+        "try: main(['--version'])\n"
+        "finally: assert 'tensorflow' not in sys.modules"
     )
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert ended.stdout == f"malaria {version('malaria')}\n"
 
 
 def test_a_run_folder_holds_what_it_promises(finished_run):
-    """Weights, SavedModel, history, scores and report; and the report needs no network."""
-    names = {"settings.json", "split.json", "weights.npz", "saved_model", "history.json"}
+    """SavedModel, history, scores and report; and nothing that nobody asked for."""
+    names = {"settings.json", "split.json", "saved_model", "history.json"}
     names |= {"scores.json", "report.html", "checkpoints", ".lock"}
     assert {path.name for path in finished_run.iterdir()} == names
-    history = json.loads((finished_run / "history.json").read_text(encoding="utf-8"))
-    assert history["phase"] == ["whole", "whole", "head"]
-    split = json.loads((finished_run / "split.json").read_text(encoding="utf-8"))
+    run = RunFolder(finished_run)
+    assert read_json(run.history)["phase"] == ["whole", "whole", "head"]
+    split = read_json(run.split)
     patients = [{name.split("_")[0] for name in split[key]} for key in ("train", "val", "test")]
     assert not patients[0] & patients[1] | patients[0] & patients[2] | patients[1] & patients[2]
+
+
+def test_the_scores_are_json_for_any_reader(finished_run):
+    """NaN is not JSON: `JSON.parse` refuses it."""
+
+    def refuse(name):
+        raise AssertionError(f"{name} is not JSON")
+
+    text = (finished_run / "scores.json").read_text(encoding="utf-8")
+    scores = json.loads(text, parse_constant=refuse)
+    assert list(scores) == ["classifier", "dark-spot rule", "majority baseline"]
+    assert list(scores["majority baseline"]) == ["accuracy"]
+
+
+def test_the_newest_run_is_the_one_last_exported(tmp_path):
+    """A run without a classifier does not count, however new it is."""
+    with pytest.raises(ValueError, match="no finished run"):
+        RunFolder.newest(tmp_path)
+    for age, name in enumerate(("new", "old")):
+        saved_model = RunFolder(tmp_path / name).saved_model
+        saved_model.mkdir(parents=True)
+        os.utime(saved_model, (1e9 - age, 1e9 - age))
+    RunFolder(tmp_path / "unfinished").checkpoints.mkdir(parents=True)
+    assert RunFolder.newest(tmp_path).path == tmp_path / "new"
 
 
 def test_the_saved_model_loads_in_plain_tensorflow(finished_run, cells, capsys):
@@ -151,6 +225,19 @@ def test_predict_names_bad_files_and_does_the_others(finished_run, cells, tmp_pa
     ]
 
 
+def test_predict_lists_the_images_that_evaluate_lists(cells, tmp_path):
+    """Neither the hidden files that macOS leaves on other disks, nor a folder called x.png."""
+    cell = next((cells / "Uninfected").iterdir())
+    for name in ("b.PNG", "deep/a.jpeg", "._b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(cell, tmp_path / name)
+    (tmp_path / "x.png").mkdir()
+    (tmp_path / "Thumbs.db").write_bytes(b"")
+    files, sentences = listed_images([tmp_path, tmp_path / "b.PNG", tmp_path / "x.png"])
+    assert files == [str(tmp_path / "b.PNG"), str(tmp_path / "deep" / "a.jpeg")]
+    assert sentences == [f"{tmp_path / 'x.png'} holds no PNG or JPEG file."]
+
+
 def test_heatmaps_of_files_of_one_name_do_not_overwrite_each_other(
     finished_run, cells, tmp_path, capsys
 ):
@@ -194,6 +281,49 @@ def test_resuming_a_finished_run_changes_nothing(finished_run, cells, tmp_path, 
     assert same_weights(finished_run, copy)
 
 
+def test_a_resumed_run_keeps_its_own_cells(finished_run, tmp_path):
+    """What a stopped run advises, --out and --resume, is enough to go on with it."""
+    copy = tmp_path / "copy"
+    shutil.copytree(finished_run, copy)
+    assert main(["train", "--resume", "--out", str(copy)]) == 0
+    assert same_weights(finished_run, copy)
+
+
+def test_a_run_of_another_version_is_refused(finished_run, cells, tmp_path, capsys):
+    """Half a run under settings that mean something else is no run either."""
+    run = RunFolder(tmp_path / "old")
+    settings = read_json(RunFolder(finished_run).settings)
+    settings["names"] = settings.pop("fingerprint")
+    run.path.mkdir()
+    write_json(run.settings, settings)
+    resume = ["train", "--resume", "--out", run, "--data", cells]
+    assert "another version of the course" in refusal(capsys, *resume)
+
+
+def test_what_a_killed_start_leaves_is_not_in_the_way(tmp_path):
+    """A half-written file of ours is, a person's half-downloaded one is not."""
+    run = RunFolder(tmp_path)
+    run.lock.touch()
+    run.split.touch()
+    (tmp_path / "settings.json.123.part").touch()
+    assert not run.holds_other_things()
+    assert [path.name for path in run.leftovers()] == ["settings.json.123.part"]
+    (tmp_path / "film.mp4.part").touch()
+    assert run.holds_other_things()
+    assert len(run.leftovers()) == 1
+
+
+def test_other_modules_in_mid_process_are_refused(cells, tmp_path, capsys, monkeypatch):
+    """A lesson module that is imported stays; to train others under its name would be a lie."""
+    monkeypatch.setitem(sys.modules, "malaria.cnn_model", sys.modules[__name__])
+    shutil.copytree(REFERENCE, tmp_path / "other")
+    train = ["train", "--out", tmp_path / "run", "--data", cells]
+    said = refusal(capsys, *train, "--modules", tmp_path / "other")
+    assert "imported from" in said
+    assert "RuntimeError" not in said
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_is_not_resumed_under_other_settings(finished_run, cells, tmp_path, capsys):
     """Half a run at one image size and half at another is no run."""
     resume = ["train", "--resume", "--out", finished_run]
@@ -209,17 +339,21 @@ def test_a_run_is_not_resumed_under_other_settings(finished_run, cells, tmp_path
         moved.unlink()
 
 
-def test_unwritten_exercises_are_named(cells, tmp_path):
+@pytest.mark.parametrize("way", ["option", "environment"])
+def test_unwritten_exercises_are_named(way, cells, tmp_path):
     """The first one in course order, before anything is trained or written."""
     stubs = tmp_path / "stubs"
     shutil.copytree(REFERENCE, stubs)
     source = (REFERENCE / "cnn_model.py").read_text(encoding="utf-8")
     (stubs / "cnn_model.py").write_text(make_stub(source), encoding="utf-8")
-    command = ["train", "--modules", stubs, "--data", cells, "--out", tmp_path / "run"]
-    process = start(*command)
+    command = ["train", "--data", cells, "--out", tmp_path / "run"]
+    if way == "option":
+        process = start(*command, "--modules", stubs)
+    else:
+        process = start(*command, MALARIA_MODULES=str(stubs))
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert "Exercise 3.1 in" in said
+    assert f"Exercise 3.1 in {stubs}" in said
     assert not (tmp_path / "run").exists()
 
 
@@ -269,8 +403,8 @@ def test_data_that_cannot_be_split_is_refused(cells, tmp_path, capsys):
 
 
 def test_predict_without_a_run_says_what_to_do(cells, tmp_path, capsys):
-    """An empty folder is no run."""
-    assert "no finished run" in refusal(capsys, "predict", "--run", tmp_path, cells)
+    """An empty folder is not a run."""
+    assert "is not a finished run" in refusal(capsys, "predict", "--run", tmp_path, cells)
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(finished_run, cells, tmp_path):

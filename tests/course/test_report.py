@@ -1,4 +1,4 @@
-"""The report: one file, everything escaped, whatever the run was like; and the figures in it."""
+"""The report: one file, everything escaped, whatever the run was like; and the scores in it."""
 
 import math
 from html.parser import HTMLParser
@@ -6,52 +6,65 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from malaria.given.runs.report import write_report
+from malaria.given.cells.nih_download import CREDIT
+from malaria.given.command_line.settings import Settings
+from malaria.given.runs import report
+from malaria.given.runs.results import Result, as_json, table
+from malaria.given.runs.run_folder import RunFolder
+from malaria.given.runs.split_cells import SplitCells
 from malaria.given.scores import confusion, interval_by_patient, roc_curve, scores
+from malaria.given.system.json_file import write_json
 
 NAN = math.nan
+HISTORY = {
+    "phase": ["whole", "head"],
+    "loss": [0.7, 0.5],
+    "val_loss": [0.6, 0.55],
+    "val_accuracy": [0.7, 0.8],
+    "val_auc": [0.8, 0.9],
+}
 
 
-def a_run(cells=60, seed=0):
-    """The arguments of `write_report` for a made-up run."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 2, cells)
+def made_up_cells(cells=64, test=20):
+    """Cells of patients with four each; the last ones are the test set."""
     rows = np.arange(cells)
-    sets = {"train": rows[: cells // 2], "val": rows[cells // 2 : -20], "test": rows[-20:]}
-    history = {"phase": ["whole", "head"], "loss": [0.7, 0.5], "val_loss": [0.6, 0.55]}
-    history |= {"val_accuracy": [0.7, 0.8], "val_auc": [0.8, 0.9]}
-    blank = {"accuracy": 0.5, "auc": NAN, "sensitivity": NAN, "specificity": NAN}
+    return SplitCells(
+        paths=[f"Parasitized/C{k}.png" for k in rows],
+        labels=np.random.default_rng(0).integers(0, 2, cells),
+        patients=np.array([f"C{k // 4}" for k in rows]),
+        sets={"train": rows[: cells // 2], "val": rows[cells // 2 : -test], "test": rows[-test:]},
+    )
+
+
+def made_up_results():
+    """A network that guesses, beside a baseline with values and one without."""
+    rng = np.random.default_rng(1)
+    auc_only = {"accuracy": 0.5, "auc": 0.9, "sensitivity": NAN, "specificity": NAN}
     return {
-        "title": "A run",
-        "settings": {"modules": "solutions", "data": "data/cells", "names": "0123hash"},
-        "history": history,
-        "patients": [f"C{k // 4}" for k in range(cells)],
-        "labels": labels,
-        "sets": sets,
-        "test_probabilities": rng.random(20),
-        "baselines": {
-            "dark-spot rule": (blank | {"auc": 0.9}, rng.random(20)),
-            "majority baseline": (blank, None),
-        },
-        "paths": [f"Parasitized/C{k}.png" for k in range(cells)],
-        "saliency": lambda paths: (
-            rng.random((len(paths), 8, 8, 3)),
-            rng.random((len(paths), 8, 8)),
-        ),
+        "classifier": Result({"accuracy": 0.25, "auc": 0.5}, rng.random(20)),
+        "dark-spot rule": Result(auc_only, rng.random(20)),
+        "majority baseline": Result({"accuracy": 0.5}),
     }
 
 
-class Links(HTMLParser):
-    """Gathers what a page would load, and checks that every element is closed."""
+def noise(paths):
+    """A picture and a map for each path."""
+    rng = np.random.default_rng(2)
+    return [(rng.random((8, 8, 3)), rng.random((8, 8))) for _ in paths]
+
+
+class Page(HTMLParser):
+    """What a page says and would load; every element in it must be closed."""
 
     VOID = ("meta", "img", "br")
 
     def __init__(self):
         super().__init__()
-        self.sources, self.open, self.text = [], [], ""
+        self.sources, self.links, self.open, self.texts = [], [], [], []
 
     def handle_starttag(self, tag, attrs):
         self.sources += [value for name, value in attrs if name in ("src", "srcset", "data")]
+        self.links += [value for name, value in attrs if name == "href"]
         assert tag not in ("script", "link", "iframe")
         if tag not in self.VOID:
             self.open.append(tag)
@@ -60,58 +73,125 @@ class Links(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        self.text += data
+        if self.open[-1:] != ["style"]:
+            self.texts.append(data)
+
+    @property
+    def words(self):
+        """All that it says, with single spaces."""
+        return " ".join(" ".join(self.texts).split())
 
 
-def written(tmp_path, **changes):
-    """The text of a report, and its parsed form."""
-    path = tmp_path / "report.html"
-    write_report(path, **(a_run() | changes))
-    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
-    page = Links()
-    page.feed(path.read_text(encoding="utf-8"))
+def page_of(folder, *, settings=None, history=HISTORY, cells=None, results=None, notes=()):
+    """The report on a run that is made up, except for what is given."""
+    run = RunFolder(folder)
+    run.path.mkdir(exist_ok=True)
+    write_json(run.history, history)
+    report.write_report(
+        run,
+        settings or Settings(modules="solutions", data="data/cells", fingerprint="0123hash"),
+        cells or made_up_cells(),
+        results or made_up_results(),
+        noise,
+        notes,
+    )
+    assert {path.name for path in run.path.iterdir()} == {"history.json", "report.html"}
+    page = Page()
+    page.feed(run.report.read_text(encoding="utf-8"))
     assert not page.open
     return page
 
 
 def test_the_report_holds_all_it_needs(tmp_path):
     """Every picture is inside; nothing is fetched."""
-    page = written(tmp_path)
+    page = page_of(tmp_path)
     assert len(page.sources) > 5
     assert all(source.startswith("data:image/") for source in page.sources)
     for text in ("dark-spot rule", "majority baseline", "Training", "worst mistakes"):
-        assert text in page.text
-    assert "must not be used to diagnose" in " ".join(page.text.split())
-    assert "0123hash" not in page.text
+        assert text in page.words
+    assert "must not be used to diagnose" in page.words
+    assert "0123hash" not in page.words
+
+
+def test_the_report_gives_credit_with_a_link(tmp_path):
+    """The notice goes wherever the pictures go, and leads to the paper."""
+    page = page_of(tmp_path)
+    assert CREDIT in "".join(page.texts)
+    assert page.links == ["https://doi.org/10.7717/peerj.4568"]
+
+
+def test_the_report_shows_the_scores_that_it_is_given(tmp_path):
+    """They were computed once; a dash stands for what is not known."""
+    words = page_of(tmp_path).words
+    assert "classifier 0.2500 0.5000 \N{EN DASH} \N{EN DASH}" in words
+    assert "majority baseline 0.5000 \N{EN DASH} \N{EN DASH} \N{EN DASH}" in words
+
+
+def test_the_rule_in_the_report_is_the_rule_in_use(tmp_path, monkeypatch):
+    """The threshold in its words is the constant."""
+    monkeypatch.setattr(report, "THRESHOLD", 47)
+    assert "lie 47 levels of green below" in page_of(tmp_path).words
 
 
 def test_names_are_shown_as_they_are(tmp_path):
-    """A folder may have any name; the page must not run it."""
-    name = '<script>alert("x")</script> & Zellen'
-    run = a_run()
-    paths = [f"Parasitized/{name}{k}.png" for k in range(len(run["paths"]))]
-    page = written(tmp_path, title=name, notes=[name], paths=paths, settings={"data": name})
-    assert page.text.count(name) >= 4
+    """Folders and files may have any name; the page must not run it."""
+    name, file = '<script>alert("x")</script> & Zellen {{ 7 * 7 }}', "<b>cell.png"
+    cells = made_up_cells()
+    page = page_of(
+        tmp_path / "R & D",
+        cells=cells._replace(paths=[file] * len(cells.paths)),
+        results=made_up_results() | {name: Result({})},
+        notes=[name],
+        settings=Settings(data=name, modules=name),
+    )
+    assert page.words.count("classifier: R & D") == 2
+    assert page.words.count(name) == 6  # the note, the row of scores, data and modules twice
+    assert page.words.count(file) > 2  # the mistakes
+
+
+def test_a_patient_in_two_sets_is_reported(tmp_path):
+    """Each such patient once, in however many sets it stands."""
+    cells = made_up_cells()
+    assert "in more than one set: none." in page_of(tmp_path, cells=cells).words
+    cells.patients[[0, 35, 59]] = "C99"  # in all three
+    assert "in more than one set: 1." in page_of(tmp_path, cells=cells).words
+
+
+def network(values):
+    """Results of a network with these values for the test cells, and nothing beside it."""
+    return {"classifier": Result({"accuracy": 0.5}, np.asarray(values, float))}
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "sentence"),
     [
-        {"history": {}},
-        {"test_probabilities": np.full(20, NAN)},
-        {"labels": np.ones(60, int)},
-        {"labels": np.zeros(60, int), "test_probabilities": np.zeros(20)},
-        {"patients": ["C1"] * 60},
-        {"baselines": {}},
+        ({"history": {}}, "No epoch was finished"),
+        ({"history": HISTORY | {"val_loss": [NAN, NAN]}}, "never a number"),
+        ({"history": HISTORY | {"val_loss": [NAN, 0.5]}}, "after epoch 2 of 2"),
+        ({"results": network([NAN] * 20)}, "There is none among the test cells"),
+        ({"results": network(made_up_cells().labels_of("test"))}, "There is none among the test"),
+        ({"cells": made_up_cells()._replace(labels=np.ones(64, int))}, "all of one class"),
+        ({"cells": made_up_cells()._replace(patients=np.array(["C1"] * 64))}, "of 1 patients"),
+        ({"settings": Settings(modules="")}, "with the learner's own modules"),
     ],
-    ids=["no epoch", "no number", "one class", "no mistake", "one patient", "no baseline"],
+    ids=[
+        *("no epoch", "no validation loss", "one validation loss", "no number", "no mistake"),
+        *("one class", "one patient", "own modules"),
+    ],
 )
-def test_odd_runs_are_reported_too(tmp_path, changes):
+def test_odd_runs_are_reported_too(tmp_path, changes, sentence):
     """A run that was stopped at once, or that went wrong, needs its report most."""
-    assert "A run" in written(tmp_path, **changes).text
+    assert sentence in page_of(tmp_path, **changes).words
 
 
-def test_the_figures_by_hand():
+def test_an_unknown_score_is_null_in_json_and_a_dash_in_the_table():
+    """NaN is for arithmetic only."""
+    results = {"rule": Result({"accuracy": 0.5, "auc": NAN})}
+    assert as_json(results) == {"rule": {"accuracy": 0.5, "auc": None}}
+    assert table(results).splitlines()[1].split() == ["rule", "0.5000", "-", "-", "-"]
+
+
+def test_the_scores_by_hand():
     """Six cells, one parasite missed, one false alarm, and a tie across the classes."""
     labels, values = [0, 0, 0, 1, 1, 1], [0.1, 0.4, 0.6, 0.4, 0.7, 0.9]
     assert confusion(labels, np.array(values) > 0.5).tolist() == [[2, 1], [1, 2]]

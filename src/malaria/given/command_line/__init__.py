@@ -1,9 +1,19 @@
-"""The command `malaria`: data, train, predict, evaluate, each in its file; and help with exercises.
+"""The command `malaria`, one file for each of its commands, but `learn.py` for several.
+
+    data.py      data: the practice cells, or the real ones
+    train.py     train; settings.py: its options, which a run remembers
+    predict.py   predict
+    evaluate.py  evaluate
+    learn.py     check, hint, reset, solution, progress: help with the exercises
+    watch.py     watch: grade what is saved
+    common.py    what they share
 
 It sits on top of everything and is imported by nothing.
 
 Exit status: 0: all done. 1: done, but some files were refused; each was named on stderr. 2: not
-done; a sentence on stderr says why. 130: stopped by Ctrl-C.
+done; a sentence on stderr says why, and begins with `malaria: ` (what argparse refuses, with its
+usage). 130: stopped by Ctrl-C. Of `check` and `progress`, 1 means that the exercises are not done
+yet.
 """
 
 import argparse
@@ -11,24 +21,24 @@ import errno
 import os
 import sys
 import traceback
+from importlib.metadata import version
 
 from malaria.given.command_line import data, evaluate, learn, predict, train, watch
 
+EPILOG = (
+    "Exit status: 0 all done, 1 done but some files were refused (check and progress: not done"
+    " yet), 2 not done, 130 stopped. For teaching and research: this is not a medical device and"
+    " must not guide treatment."
+)
 
-def main(argv=None):
+
+def main(argv: list[str] | None = None) -> int:
     """Run one command; `argv` defaults to the process's own arguments. Returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="malaria",
-        description="Tell parasitized blood cells from uninfected ones, from raw TensorFlow.",
-        epilog="For teaching and research. It is no medical device and must not guide treatment.",
-    )
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (data, train, predict, evaluate, learn, watch):
-        command.add_parser(commands)
-    arguments = parser.parse_args(argv)
+    arguments = make_parser().parse_args(argv)
     try:
-        return arguments.run(arguments)
+        status = arguments.run(arguments)
+        sys.stdout.flush()  # here, where a closed pipe is still caught
+        return status
     except KeyboardInterrupt:
         print("malaria: stopped", file=sys.stderr)
         return 130
@@ -42,7 +52,22 @@ def main(argv=None):
         return 2
 
 
-def sentence_for(error):
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command line; a parsed command has its function as `run`."""
+    parser = argparse.ArgumentParser(
+        prog="malaria",
+        description="Tell parasitized blood cells from uninfected ones, from raw TensorFlow.",
+        epilog=EPILOG,
+    )
+    parser.add_argument("--version", action="version", version=f"malaria {version('malaria')}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in (data, train, predict, evaluate, learn, watch):
+        command.add_parser(commands)
+    return parser
+
+
+def sentence_for(error: Exception) -> str:
     """What to tell a person about an exception."""
     full = os.strerror(errno.ENOSPC)
     if isinstance(error, OSError) and error.strerror and error.strerror != full:

@@ -1,17 +1,21 @@
-"""What several commands share: number arguments, a quiet import, the refusal of bad files."""
+"""What several commands share: kinds of numbers, the run and the cells that are asked for."""
 
 import argparse
 import math
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
-from malaria import PROJECT, utils
+import numpy as np
 
-RUNS = PROJECT / "runs"
-DATA = PROJECT / "data"
+from malaria.given.runs.run_folder import RUNS, RunFolder
+from malaria.utils import DATA, check_images, find_cells, is_image_name, practice_cells
+
+PRACTICE_CELLS = DATA / "practice_cells"
 SHOWN = 20  # sentences about refused files; the rest are counted
 
 
-def whole_number(least, most=math.inf):
+def whole_number(least: int, most: float = math.inf):
     """An argparse type: an int from `least` to `most`."""
 
     def parse(text):
@@ -25,7 +29,7 @@ def whole_number(least, most=math.inf):
     return parse
 
 
-def fraction(text):
+def fraction(text: str) -> float:
     """An argparse type: a float in [0, 1)."""
     number = float(text)
     if not 0 <= number < 1:
@@ -33,7 +37,7 @@ def fraction(text):
     return number
 
 
-def rate(text):
+def rate(text: str) -> float:
     """An argparse type: a positive float."""
     number = float(text)
     if not 0 < number < math.inf:
@@ -41,15 +45,73 @@ def rate(text):
     return number
 
 
-def sound_files(paths):
-    """Name every file that is no sound cell image on stderr.
+def add_run_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that `finished_run` looks at."""
+    parser.add_argument(
+        "--run", type=Path, metavar="RUN", dest="run_folder", help="default: the newest"
+    )
+
+
+def finished_run(arguments: argparse.Namespace) -> RunFolder:
+    """The run that was asked for, otherwise the newest.
+
+    Raises:
+        ValueError: It was not finished, or there is none.
+    """
+    if arguments.run_folder is None:
+        return RunFolder.newest(RUNS)
+    run = RunFolder(arguments.run_folder)
+    if not run.saved_model.is_dir():
+        raise ValueError(f"{run} is not a finished run: it has no {run.saved_model.name}.")
+    return run
+
+
+def listed_images(paths: Iterable[Path]) -> tuple[list[str], list[str]]:
+    """The image files among and under some paths.
+
+    Returns:
+        `(files, sentences)`: the files, each once; a sentence for each path that is not there or
+        holds no image.
+    """
+    files, sentences = [], []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if is_image_name(p) and p.is_file())
+            files += inside
+            if not inside:
+                sentences.append(f"{path} holds no PNG or JPEG file.")
+        elif path.exists():
+            files.append(path)
+        else:
+            sentences.append(f"{path} does not exist.")
+    return list(dict.fromkeys(map(str, files))), sentences
+
+
+def sound_files(paths: list[str]) -> list[str]:
+    """Name every file that is not a sound cell image on stderr.
 
     Returns:
         The paths of the others, in order.
     """
-    refused = utils.check_images(paths)
+    refused = check_images(paths)
     for reason in list(refused.values())[:SHOWN]:
         print(f"malaria: {reason}", file=sys.stderr)
     if len(refused) > SHOWN:
         print(f"malaria: {len(refused) - SHOWN} more files were refused", file=sys.stderr)
     return [path for path in paths if path not in refused]
+
+
+def sound_cells(folder: Path) -> tuple[list[str], np.ndarray, int]:
+    """Find the labelled cells of a folder, and name those that are not sound on stderr.
+
+    The practice cells are drawn if they are asked for and not there.
+
+    Returns:
+        `(paths, labels, refused)`: of the N sound ones, `(N,)` int32, parasitized = 1; and how many
+        files were refused.
+    """
+    practice = folder.resolve() == PRACTICE_CELLS.resolve()
+    listed, labels = find_cells(practice_cells() if practice else folder)
+    label_of = dict(zip(listed, labels.tolist(), strict=True))
+    paths = sound_files(listed)
+    return paths, np.array([label_of[path] for path in paths], np.int32), len(listed) - len(paths)

@@ -1,30 +1,36 @@
 """`malaria predict`: the probability that each cell holds a parasite."""
 
+import argparse
 import csv
 import json
 import sys
 from pathlib import Path
 
-from malaria import utils
-from malaria.given.command_line.common import RUNS, sound_files
-from malaria.given.runs.run_folder import SAVED_MODEL, newest_run
+from malaria.given.command_line.common import (
+    add_run_option,
+    finished_run,
+    listed_images,
+    sound_files,
+)
 from malaria.given.system.quiet_start import import_tensorflow
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
 
-
-def add_parser(commands):
+def add_parser(commands) -> None:
     """Add the command to argparse's `commands`."""
     parser = commands.add_parser(
         "predict",
         help="the probability that each cell holds a parasite",
-        description="Print P(parasitized) for each image, one cell a file. Files that are no cell"
+        description="Print P(parasitized) for each image, one cell a file. Files that are not cell"
         " images are named on stderr and skipped; the exit status is then 1.",
     )
-    parser.add_argument("paths", nargs="+", type=Path, metavar="FILE or FOLDER")
     parser.add_argument(
-        "--run", type=Path, metavar="RUN", dest="run_folder", help="default: newest"
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="FILE or FOLDER",
+        help="an image, or a folder with images in it at any depth",
     )
+    add_run_option(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a JSON list")
     form.add_argument("--csv", action="store_true", help="print comma-separated values")
@@ -37,12 +43,10 @@ def add_parser(commands):
     parser.set_defaults(run=run)
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
-    run_folder = arguments.run_folder or newest_run(RUNS)
-    if not (run_folder / SAVED_MODEL).is_dir():
-        raise ValueError(f"{run_folder} is no finished run: it has no {SAVED_MODEL}.")
-    listed, missing = list_images(arguments.paths)
+    folder = finished_run(arguments)
+    listed, missing = listed_images(arguments.paths)
     for sentence in missing:
         print(f"malaria: {sentence}", file=sys.stderr)
     sound = sound_files(listed)
@@ -54,10 +58,10 @@ def run(arguments):
     import_tensorflow()
     from malaria.given.runs.classifier import Classifier
 
-    classifier = Classifier(run_folder / SAVED_MODEL)
+    classifier = Classifier(folder.saved_model)
     probabilities = classifier.probabilities(sound)
     rows = [
-        {"file": path, "probability": round(float(p), 4), "verdict": verdict(p)}
+        {"file": path, "probability": round(float(p), 4), "verdict": class_name(p)}
         for path, p in zip(sound, probabilities, strict=True)
     ]
     print_rows(rows, "json" if arguments.json else "csv" if arguments.csv else "table")
@@ -66,33 +70,12 @@ def run(arguments):
     return 1 if missing or len(sound) < len(listed) else 0
 
 
-def list_images(paths):
-    """The image files among and under some paths.
-
-    Returns:
-        `(files, sentences)`: the files, a list of str, each once; a sentence for each path that
-        is not there or holds no image.
-    """
-    files, sentences = [], []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-            files += inside
-            if not inside:
-                sentences.append(f"{path} holds no PNG or JPEG file.")
-        elif path.exists():
-            files.append(path)
-        else:
-            sentences.append(f"{path} does not exist.")
-    return list(dict.fromkeys(map(str, files))), sentences
-
-
-def verdict(probability):
-    """The class of a cell, in a word."""
+def class_name(probability: float) -> str:
+    """The class that a cell is called, in a word."""
     return "parasitized" if probability > 0.5 else "uninfected"
 
 
-def print_rows(rows, form):
+def print_rows(rows: list[dict], form: str) -> None:
     """Print the predictions as a table for people, as JSON or as CSV."""
     if form == "json":
         print(json.dumps(rows, indent=1, ensure_ascii=False))
@@ -108,17 +91,17 @@ def print_rows(rows, form):
         print(f"{parasitized} of {len(rows)} cells look parasitized")
 
 
-def write_heatmaps(classifier, paths, folder):
+def write_heatmaps(classifier, paths: list[str], folder: Path) -> None:
     """Write an overlay for each file: its name, or with a number where two files share a name."""
     from PIL import Image
 
+    from malaria.given.pictures import overlay
+
     used = set()
-    for start in range(0, len(paths), 64):  # 64 at once: the pictures need not all be in memory
-        some = paths[start : start + 64]
-        for path, image, saliency in zip(some, *classifier.saliency(some), strict=True):
-            name, number = f"{Path(path).stem}_heatmap.png", 2
-            while name in used:
-                name, number = f"{Path(path).stem}_{number}_heatmap.png", number + 1
-            used.add(name)
-            Image.fromarray(utils.overlay(image, saliency)).save(folder / name)
+    for path, (image, saliency) in zip(paths, classifier.saliency(paths), strict=True):
+        name, number = f"{Path(path).stem}_heatmap.png", 2
+        while name in used:
+            name, number = f"{Path(path).stem}_{number}_heatmap.png", number + 1
+        used.add(name)
+        Image.fromarray(overlay(image, saliency)).save(folder / name)
     print(f"{len(paths)} heat-maps are in {folder}", file=sys.stderr)

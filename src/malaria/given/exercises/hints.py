@@ -1,10 +1,8 @@
 """The hints, one more each time that one asks."""
 
-import json
-
 from malaria import PROJECT
 from malaria.given.exercises.manifest import exercise_of
-from malaria.given.system.whole import whole_file
+from malaria.given.system.json_file import read_json, write_json
 
 PROGRESS = PROJECT / ".progress"  # what is remembered of a learner
 
@@ -17,12 +15,8 @@ def next_hints(number: str) -> list[str]:
     """
     exercise = exercise_of(number)
     file = PROGRESS / "hints.json"
-    try:
-        asked = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    except ValueError:
-        raise ValueError(f"{file} is damaged. Delete it: the hints then start again.") from None
+    asked = read_json(file) if file.is_file() else {}
     asked[number] = min(asked.get(number, 0) + 1, len(exercise.hints))
     PROGRESS.mkdir(exist_ok=True)
-    with whole_file(file) as unfinished:
-        unfinished.write_text(json.dumps(asked, indent=1) + "\n", encoding="utf-8")
+    write_json(file, asked)
     return list(exercise.hints[: asked[number]])

@@ -9,13 +9,12 @@ An exported classifier is a TensorFlow SavedModel with three signatures:
 `tf.saved_model.load(folder).signatures["serving_default"]` needs nothing of this package.
 """
 
-import os
-import shutil
-
 import numpy as np
 import tensorflow as tf
 
-BATCH = 64  # images at once: keeps both cores busy, and needs some 100 MB
+from malaria.given.system.whole import whole_folder
+
+BATCH = 64  # images at once; three feature maps of the first block then take 100 MB
 
 
 def decode(data, image_size):
@@ -55,14 +54,8 @@ def export_classifier(folder, model, classify, saliency, image_size):
         return {"saliency": saliency(images)}
 
     signatures = {"serving_default": from_files, "images": from_images, "saliency": maps}
-    unfinished = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    try:
+    with whole_folder(folder) as unfinished:
         tf.saved_model.save(exported, str(unfinished), signatures=signatures)
-        if folder.exists():
-            shutil.rmtree(folder)
-        unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 class Classifier:
@@ -104,7 +97,10 @@ class Classifier:
         return np.concatenate([self._images(images=b)["probability"].numpy() for b in batches])
 
     def saliency(self, paths):
-        """`(images, maps)` of a list of files: float32 `(N, S, S, 3)` in [0, 1] and `(N, S, S)`."""
-        batches = list(self._batches(paths))
-        maps = [self._saliency(images=batch)["saliency"].numpy() for batch in batches]
-        return np.concatenate(batches), np.concatenate(maps)
+        """Yield `(image, map)` for each file: float32 `(S, S, 3)` in [0, 1] and `(S, S)`.
+
+        They come batch by batch, so that the pictures need not all be in memory.
+        """
+        for batch in self._batches(paths):
+            maps = self._saliency(images=batch)["saliency"]
+            yield from zip(batch.numpy(), maps.numpy(), strict=True)

@@ -1,0 +1,53 @@
+"""How well classifiers do on labelled cells: the trained one, beside what needs no network."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from malaria.given.dark_spot import THRESHOLD, dark_spot_score
+from malaria.given.scores import scores
+
+COLUMNS = ("accuracy", "auc", "sensitivity", "specificity")
+
+
+class Result(NamedTuple):
+    """What one classifier reached.
+
+    Attributes:
+        scores: A dict from some or all of `COLUMNS` to floats in [0, 1]; NaN where undefined.
+        values: Its value for each cell: the higher, the more parasitized. None if it has none.
+    """
+
+    scores: dict[str, float]
+    values: np.ndarray | None = None
+
+
+def network_result(labels: np.ndarray, probabilities: np.ndarray) -> Result:
+    """The result of P(parasitized) for each cell."""
+    return Result(scores(labels, probabilities), probabilities)
+
+
+def dark_spot_result(labels: np.ndarray, paths: list[str]) -> Result:
+    """The result of the dark-spot rule on some files."""
+    values = np.array([dark_spot_score(np.asarray(Image.open(path))) for path in paths])
+    return Result(scores(labels, values, THRESHOLD), values)
+
+
+def as_json(results: dict[str, Result]) -> dict[str, dict[str, float | None]]:
+    """The scores of each classifier by name; None for NaN, which JSON does not know."""
+    return {
+        name: {column: None if math.isnan(x) else x for column, x in result.scores.items()}
+        for name, result in results.items()
+    }
+
+
+def table(results: dict[str, Result]) -> str:
+    """The scores as a table for a terminal, one classifier a line."""
+    lines = [" " * 18 + "".join(f"{column:>13}" for column in COLUMNS)]
+    for name, result in results.items():
+        numbers = [result.scores.get(column, math.nan) for column in COLUMNS]
+        cells = ["-" if math.isnan(x) else f"{x:.4f}" for x in numbers]
+        lines.append(f"{name:18}" + "".join(f"{cell:>13}" for cell in cells))
+    return "\n".join(lines)
