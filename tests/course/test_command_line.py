@@ -16,7 +16,7 @@ from malaria import REFERENCE
 from malaria.given.cells.practice_cells import draw_cells
 from malaria.given.command_line import main
 from malaria.given.exercises.stubs import make_stub
-from malaria.given.system.lock import only_run
+from malaria.given.system.lock import locked
 
 # 16 pixels is the least that four blocks of pooling leave something of.
 SMALL = [
@@ -307,5 +307,5 @@ def test_ctrl_c_leaves_a_usable_run(cells, tmp_path, capsys):
 def test_two_runs_do_not_share_a_folder(finished_run, cells, capsys):
     """While one run is at work, a second one is sent away."""
     resume = ["train", "--resume", "--data", cells, "--out", finished_run]
-    with only_run(finished_run / ".lock"):
+    with locked(finished_run / ".lock"):
         assert "Another run is at work" in refusal(capsys, *resume)

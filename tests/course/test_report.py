@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from malaria.given.runs.report import write_report
-from malaria.given.scores import confusion, interval_by_patient, roc_curve, scores
+from malaria.given.scores import area_under, confusion, interval_by_patient, roc_curve, scores
 
 NAN = math.nan
 
@@ -122,6 +122,7 @@ def test_the_figures_by_hand():
     )
     false_alarms, hits = roc_curve(labels, values)
     assert (false_alarms[0], hits[0], false_alarms[-1], hits[-1]) == (0, 0, 1, 1)
+    assert area_under(false_alarms, hits) == found["auc"]
 
 
 def test_an_absent_class_leaves_figures_undefined():

@@ -22,7 +22,7 @@ from malaria.given.command_line.evaluate import dark_spot_figures, print_figures
 from malaria.given.exercises.stubs import first_unwritten
 from malaria.given.runs.run_folder import SAVED_MODEL, read_json, save_weights, write_json
 from malaria.given.scores import scores
-from malaria.given.system.lock import only_run
+from malaria.given.system.lock import locked
 from malaria.given.system.quiet_start import import_tensorflow
 
 # name: (argparse type, default, what it is)
@@ -111,7 +111,7 @@ def run(arguments):
         print(f"{key:6}{len(rows):6} cells of {count:3} patients")
 
     import_tensorflow()
-    with only_run(run_folder / LOCK):
+    with locked(run_folder / LOCK):
         start_run(run_folder, settings, names)
         epochs = train_and_export(run_folder, settings, paths, labels, sets)
         interrupted = epochs < settings["whole_epochs"] + settings["head_epochs"]
