@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from malaria import utils
+from malaria.given.cells import folders
 from malaria.given.cells.practice_cells import draw_cells, plan_counts, plan_stains
+from malaria.given.command_line import main
 from malaria.given.dark_spot import THRESHOLD, dark_spot_score
 from solutions.train_test_split import patient_of
 
@@ -147,6 +149,56 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         draw_cells(tmp_path / "cells", 2, 4, progress=False)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_set_that_another_run_has_drawn_meanwhile_is_left_alone(tmp_path, monkeypatch):
+    """Two notebooks may ask for the same set at once: the slower one finds it there."""
+    save = Image.Image.save
+
+    def faster(image, path, **options):
+        save(image, path, **options)
+        (tmp_path / "cells" / "cell_images").mkdir(parents=True, exist_ok=True)
+
+    monkeypatch.setattr(Image.Image, "save", faster)
+    with pytest.raises(FileExistsError, match="already holds something"):
+        draw_cells(tmp_path / "cells", 2, 4, progress=False)
+    assert os.listdir(tmp_path) == ["cells"]
+    assert list((tmp_path / "cells" / "cell_images").iterdir()) == []
+
+
+def test_what_a_killed_run_left_does_no_harm(tmp_path):
+    """In a container every run may have the same number, and so the same folder meanwhile."""
+    left = tmp_path / f"cells.{os.getpid()}.part" / "cell_images" / "Uninfected"
+    left.mkdir(parents=True)
+    (left / "half a cell.png").write_bytes(b"half")
+    folder = draw_cells(tmp_path / "cells", 2, 4, progress=False)
+    assert os.listdir(tmp_path) == ["cells"]
+    assert len(list(folder.glob("*/*.png"))) == 4
+
+
+def test_an_empty_folder_gives_way(tmp_path):
+    """One may have been made beforehand."""
+    assert len(list(draw_cells(tmp_path, 2, 4, progress=False).glob("*/*.png"))) == 4
+
+
+def test_the_command_draws_a_set(tmp_path, capsys):
+    """It says where the cells are; a bar would only be in the way of what reads its output."""
+    assert main(["data", "--out", str(tmp_path / "a"), "--patients", "2", "--cells", "4"]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"The cells are in {tmp_path / 'a' / 'cell_images'}\n"
+    assert said.err == ""
+    assert len(list(tmp_path.glob("a/cell_images/*/*.png"))) == 4
+
+
+def test_the_lessons_share_their_practice_cells(tmp_path, monkeypatch):
+    """A set is drawn once, each choice of numbers in a folder of its own."""
+    monkeypatch.setattr(folders, "DATA", tmp_path)
+    folder = utils.practice_cells(patients=2, cells=4)
+    drawn = folder.stat().st_mtime_ns
+    assert folder == tmp_path / "practice_cells_2_4_0" / "cell_images"
+    assert utils.practice_cells(patients=2, cells=4) == folder
+    assert folder.stat().st_mtime_ns == drawn
+    assert utils.nih_cells() is None
 
 
 @pytest.mark.parametrize(("patients", "cells"), [(1, 1), (1, 2), (2, 4), (3, 200), (200, 200)])
