@@ -14,6 +14,7 @@ from malaria.given.cells.practice_cells import draw_cells, plan_counts, plan_sta
 from malaria.given.command_line import main
 from malaria.given.dark_spot import THRESHOLD, dark_spot_score
 from solutions.train_test_split import patient_of
+from tools import cell_figures
 
 # Of the pixels of 12 patients, 60 cells, seed 3: changes when, and only when, the drawing changes.
 PINNED = "9a7e52fc"
@@ -209,3 +210,35 @@ def test_small_and_odd_sets_can_be_drawn(tmp_path, patients, cells):
     assert len(names) == cells
     assert len({patient_of(name) for name in names}) == patients
     assert cells == 1 or all(any((folder / name).iterdir()) for name in utils.CLASSES)
+
+
+def test_the_figures_of_a_made_up_cell():
+    """An even disc with one dark square: everything about it is known."""
+    y, x = np.mgrid[-40:41, -40:41]
+    image = np.where((x**2 + y**2 <= 900)[..., None], (200, 150, 160), 0).astype(np.uint8)
+    image[37:44, 55:62, 1] -= 60  # 7 x 7 pixels, 18 to the right of the centre
+    figures = cell_figures.measure(image)
+    assert figures["diameter"] == pytest.approx(60, abs=0.2)
+    assert figures["axis ratio"] == pytest.approx(1, abs=0.01)
+    assert figures["median"].tolist() == [200, 150, 160]
+    assert figures["dark spot"] == figures["blob contrast"] == figures["blob darkest"] == 60
+    assert (figures["blobs"], figures["blob size"], figures["blob side"]) == (1, 49, 7)
+    assert figures["blob place"] == pytest.approx(18 / 30, abs=0.01)
+    assert figures["blob colour"].tolist() == [0, -60, 0]
+    assert figures["shading"] == pytest.approx(0, abs=1e-9)
+    assert figures["texture"] == pytest.approx(0, abs=1e-9)
+
+
+def test_the_table_of_figures(tmp_path, capsys):
+    """One column a folder: what is counted is right, and the dark-spot rule is the project's."""
+    folder = draw_cells(tmp_path / "cells", 12, 120, 3, progress=False)
+    cell_figures.main([folder, folder])
+    lines = capsys.readouterr().out.splitlines()
+    table = {line[:28].rstrip(): line[28:].split() for line in lines}
+    assert table["cells"] == ["120.0"] * 2
+    assert table["patients"] == ["12.0"] * 2
+    assert table["parasitized"] == ["0.500"] * 2
+    paths, labels = utils.find_cells(folder)
+    calls = [dark_spot_score(np.asarray(Image.open(path))) > THRESHOLD for path in paths]
+    assert table["dark spot accuracy"] == [f"{(calls == labels).mean():.3f}"] * 2
+    assert float(table["AUC dark spot"][0]) > 0.9

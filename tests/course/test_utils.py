@@ -60,10 +60,10 @@ BAD = {
     "grey": (lambda path: cell(mode="L").save(path), "grey only"),
     "two colours": (lambda path: cell(mode="1").save(path), "black and white only"),
     "alpha": (lambda path: cell(mode="RGBA").save(path), "an alpha channel"),
-    "dot": (lambda path: cell(1, 1).save(path), "1 x 1 pixels small"),
-    "line": (lambda path: cell(500, 3).save(path), "500 x 3 pixels small"),
+    "dot": (lambda path: cell(1, 1).save(path), "1 x 1 pixels, too small"),
+    "line": (lambda path: cell(500, 3).save(path), "500 x 3 pixels, too small"),
     "large": (lambda path: write_promise(path, 20_000), "larger than 4096 x 4096"),
-    "above the limit": (lambda path: write_promise(path, 5_000), "5000 x 5000 pixels large"),
+    "above the limit": (lambda path: write_promise(path, 5_000), "5000 x 5000 pixels, too large"),
     "folder": (lambda path: path.mkdir(), "is not a file"),
     "missing": (lambda path: None, "is not a file"),
 }

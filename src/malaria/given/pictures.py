@@ -34,7 +34,7 @@ def show_cells(images, titles=None, columns=8, size=1.15):
 
     Args:
         images: N images, `(H, W, 3)` each, uint8 or float in [0, 1]; their sizes may differ. Also
-            `(H, W)`, shown in grey from the least value to the greatest.
+            `(H, W)`, shown in grey from the smallest value to the largest.
         titles: N strings, or None.
         columns: How many stand side by side.
         size: The side of each, in inches.
@@ -65,7 +65,7 @@ def plot_lines(lines, xlabel, ylabel, x=None, **axis_options):
 
     Args:
         lines: A dict from a name to N numbers; at most four.
-        xlabel, ylabel: What stands at the axes.
+        xlabel, ylabel: The labels of the axes.
         x: N numbers; by default 0 to N - 1.
         **axis_options: Set on the axis, such as `yscale="log"`.
 
@@ -93,7 +93,7 @@ def plot_paths(paths, xlabel, ylabel):
 
     Args:
         paths: A dict from a name to an array `(N, 2)`; at most four.
-        xlabel, ylabel: What stands at the axes.
+        xlabel, ylabel: The labels of the axes.
 
     Raises:
         ValueError: There are more than four walks.
@@ -250,7 +250,7 @@ def plot_roc(labels, named_scores):
 
 
 def plot_confusion(labels, predictions):
-    """The four counts of a decision: rows are the truth, columns what was called.
+    """The four counts of a decision: rows are the truth, columns the call.
 
     Args:
         labels, predictions: N ints each, parasitized = 1.
@@ -278,7 +278,7 @@ def overlay(image, saliency):
 
     Args:
         image: `(H, W, 3)`, uint8 or float in [0, 1].
-        saliency: `(h, w)`, not negative; brought to the size of the image.
+        saliency: `(h, w)`, not negative; resized to the image.
 
     Returns:
         `(H, W, 3)` uint8.

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-CLASSES = ("Uninfected", "Parasitized")  # each at the place that its label names
+CLASSES = ("Uninfected", "Parasitized")  # by label: parasitized = 1
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MIN_SIDE, MAX_SIDE = 8, 4096  # pixels: the cells of the NIH set are 40 to 394 wide
 
@@ -63,8 +63,8 @@ def check_image(path):
         path: A `str` or `pathlib.Path`.
 
     Returns:
-        None if it is sound: 8-bit RGB, PNG or JPEG, whole, of a sensible size. Otherwise a sentence
-        that begins with the path.
+        None if it can: 8-bit RGB, PNG or JPEG, whole, of a sensible size. Otherwise a sentence that
+        begins with the path.
     """
     try:
         with warnings.catch_warnings(), Image.open(path, formats=("PNG", "JPEG")) as image:
@@ -89,9 +89,9 @@ def _unusable(image):
     """What is wrong with an opened, undecoded image, or None."""
     width, height = image.size
     if max(width, height) > MAX_SIDE:
-        return f"is {width} x {height} pixels large: the most is {MAX_SIDE} x {MAX_SIDE}"
+        return f"is {width} x {height} pixels, too large: at most {MAX_SIDE} x {MAX_SIDE} will do"
     if min(width, height) < MIN_SIDE:
-        return f"is {width} x {height} pixels small: the least is {MIN_SIDE} x {MIN_SIDE}"
+        return f"is {width} x {height} pixels, too small: at least {MIN_SIDE} x {MIN_SIDE} will do"
     modes = {"P": "a palette", "L": "grey only", "1": "black and white only", "CMYK": "CMYK"}
     modes |= {"RGBA": "an alpha channel", "LA": "grey and an alpha channel"}
     if image.mode != "RGB":

@@ -33,7 +33,7 @@ from malaria.given.cells.images import CLASSES
 from malaria.given.system.whole import whole_folder
 
 PATIENTS, CELLS, SEED = 60, 2400, 0  # the default set: large enough to learn from, drawn in seconds
-MAX_PATIENTS, MAX_CELLS = 10_000, 1_000_000  # beyond these a number is a slip of the finger
+MAX_PATIENTS, MAX_CELLS = 10_000, 1_000_000  # beyond these a number is a typing error
 
 # Stain groups: the mean colour inside the cell, and how many of the 200 patients.
 STAINS = {
@@ -136,7 +136,7 @@ def plan_stains(rng, counts):
 
 
 def plan_radii(rng, counts):
-    """A mean radius for each patient, `(N,)` float64 in pixels, that hardly tells the classes."""
+    """A mean radius for each patient, `(N,)` float64, that hardly tells the classes apart."""
     normal = NormalDist(RADIUS, RADIUS_SD)
     radii = np.array([normal.inv_cdf((k + 0.5) / len(counts)) for k in range(len(counts))])
     shares = counts / counts.sum(0).clip(1)  # of a class's cells that a patient has
@@ -162,8 +162,8 @@ def plan_unstained(rng, counts):
 def plan_numbers(rng, counts):
     """A number for each patient, ascending among the infected and among the others.
 
-    As in the real set, C1 to C13 and from C201 on have only uninfected cells, and the numbers
-    between both classes. A set larger than the real one goes on with numbers that are free.
+    As in the real set, C1 to C13 and C201 to C241 have only uninfected cells, and those between have
+    both classes. A set larger than the real one goes on with free numbers.
 
     Returns:
         `(N,)` int64.

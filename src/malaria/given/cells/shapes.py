@@ -4,8 +4,8 @@ Everything round in a drawn cell is one `Shape`, from the cell itself down to a 
 function, `depth`, says how far inside it a pixel lies.
 
 The same seed must give the same pixels on every computer. Arrays are therefore only added,
-multiplied, divided and rooted, which IEEE 754 rounds alike everywhere [1]; `np.exp` or `np.sin` may
-differ in the last bit between two processors. Single numbers may go through `math`.
+multiplied, divided and rooted, which IEEE 754 rounds the same way everywhere [1]; `np.exp` or
+`np.sin` may differ in the last bit between two processors. Single numbers may go through `math`.
 
 The figures beside the constants were measured on the complete set of the NIH cells [2]. Lengths are
 in pixels of its pictures, in which a cell is about 127 wide.

@@ -7,7 +7,6 @@ import sys
 from malaria import PROJECT, utils
 
 RUNS = PROJECT / "runs"
-DATA = PROJECT / "data"
 SHOWN = 20  # sentences about refused files; the rest are counted
 
 

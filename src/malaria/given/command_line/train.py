@@ -10,8 +10,8 @@ import numpy as np
 
 import malaria
 from malaria import utils
+from malaria.given.cells.folders import DATA
 from malaria.given.command_line.common import (
-    DATA,
     RUNS,
     fraction,
     rate,

@@ -49,7 +49,7 @@ def whole_folder(path, replace=True, unfinished=None):
     """
     path = Path(path)
     unfinished = unfinished or path.with_name(f"{path.name}.{os.getpid()}.part")
-    shutil.rmtree(unfinished, ignore_errors=True)  # left by a killed run; numbers come again
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a killed run of the same number
     try:
         yield unfinished
         if path.is_dir():
