@@ -162,8 +162,8 @@ def plan_unstained(rng, counts):
 def plan_numbers(rng, counts):
     """A number for each patient, ascending among the infected and among the others.
 
-    As in the real set, C1 to C13 and C201 to C241 have only uninfected cells, and those between have
-    both classes. A set larger than the real one goes on with free numbers.
+    As in the real set, C1 to C13 and C201 to C241 have only uninfected cells, and those between
+    have both classes. A set larger than the real one goes on with free numbers.
 
     Returns:
         `(N,)` int64.
