@@ -22,7 +22,7 @@ from malaria.given.command_line.common import listed_images
 from malaria.given.exercises.stubs import make_stub
 from malaria.given.runs.run_folder import RunFolder
 from malaria.given.system.json_file import read_json, write_json
-from malaria.given.system.lock import only_run
+from malaria.given.system.lock import locked
 
 # 16 pixels is the least that four blocks of pooling leave something of.
 SMALL = [
@@ -441,5 +441,5 @@ def test_ctrl_c_leaves_a_usable_run(cells, tmp_path, capsys):
 def test_two_runs_do_not_share_a_folder(finished_run, cells, capsys):
     """While one run is at work, a second one is sent away."""
     resume = ["train", "--resume", "--data", cells, "--out", finished_run]
-    with only_run(finished_run / ".lock"):
+    with locked(finished_run / ".lock"):
         assert "Another run is at work" in refusal(capsys, *resume)

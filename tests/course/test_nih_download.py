@@ -17,12 +17,15 @@ import threading
 import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
-from malaria.given.cells import nih_download
-from malaria.given.cells.nih_download import fetch_nih_cells, unpack_cells
+from malaria import OWN_MODULES
+from malaria.given.cells import nih_download, nih_zip
+from malaria.given.cells.nih_download import fetch_nih_cells
+from malaria.given.cells.nih_zip import unpack_cells
+from malaria.given.command_line import main
+from malaria.given.system import whole
 
 CELLS = {
     f"cell_images/{name}/C{i}P1ThinF_IMG_20150918_144104_cell_{i}.png": os.urandom(300)
@@ -67,10 +70,13 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    """Answers one request, with the fault that is next in the server's script."""
+
     def log_message(self, *_):
         """Keep the test run's output clean."""
 
     def do_GET(self):
+        """Send the range that was asked for, or what the fault makes of it."""
         server, content = self.server, self.server.content
         fault = server.script.pop(0) if server.script else ""
         server.ranges.append(self.headers["Range"])
@@ -79,7 +85,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(int(fault))
             return
         if fault == "silent":
-            server.closing.wait(10)
+            server.closing.wait(60)
             return
         if fault == "redirect":
             self.send_response(302)
@@ -106,13 +112,14 @@ class Handler(BaseHTTPRequestHandler):
             body[: len(body) // 2] if fault in ("cut", "cut, no length", "stall") else body
         )
         if fault == "stall":
-            server.closing.wait(10)
+            server.closing.wait(60)
 
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
     """No pauses, small chunks so that a small zip takes several writes, and no proxy."""
-    monkeypatch.setattr(nih_download, "PAUSES", (0, 0, 0))
+    for module in (nih_download, whole):
+        monkeypatch.setattr(module, "PAUSES", (0, 0, 0))
     monkeypatch.setattr(nih_download, "CHUNK", 512)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1")
@@ -120,11 +127,13 @@ def no_waiting(monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path):
+    """Where the set goes: a name with what breaks careless code."""
     return tmp_path / "réelles Zellen 疟疾" / "nih"
 
 
 @pytest.fixture
 def server():
+    """A server of the cells and some strays, in a thread of this process."""
     with Server(make_zip(CELLS | STRAYS)) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -163,22 +172,19 @@ def assert_whole(target):
         if path.is_file() and path.name != "SOURCE.txt"
     }
     assert found == CELLS
-    assert nih_download.CREDIT in (target / "SOURCE.txt").read_text(encoding="utf-8")
+    assert nih_zip.CREDIT in (target / "SOURCE.txt").read_text(encoding="utf-8")
 
 
 def failing_write(monkeypatch, error, after):
     """Let the download's writes raise `error` once the file has `after` bytes."""
 
-    class Failing:
-        def __init__(self, _, file, __):
-            self.file, self.flush = file, file.flush
-
+    class Failing(io.FileIO):
         def write(self, data):
-            if self.file.tell() + len(data) > after:
+            if self.tell() + len(data) > after:
                 raise error
-            self.file.write(data)
+            return super().write(data)
 
-    monkeypatch.setattr(nih_download, "CallbackIOWrapper", Failing)
+    monkeypatch.setattr(nih_download, "open", Failing, raising=False)  # in front of the built-in
 
 
 def failing_copy(monkeypatch, error):
@@ -192,13 +198,14 @@ def failing_copy(monkeypatch, error):
             raise error
         file.write(source.read())
 
-    monkeypatch.setattr(nih_download.shutil, "copyfileobj", copy)
+    monkeypatch.setattr(nih_zip.shutil, "copyfileobj", copy)
 
 
-# --- everything goes well
+# Everything goes well
 
 
 def test_first_run(fetch, server, folder):
+    """The set, and the zip it came from; nothing else is left in the folder."""
     target = fetch()
     assert target == folder / "cell_images"
     assert_whole(target)
@@ -207,6 +214,7 @@ def test_first_run(fetch, server, folder):
 
 
 def test_second_run_does_nothing(fetch, server, folder):
+    """353 MB are not asked of a public server twice, and nothing is touched."""
     target = fetch()
     before = folder.stat().st_mtime_ns, target.stat().st_mtime_ns
     assert fetch() == target
@@ -215,23 +223,27 @@ def test_second_run_does_nothing(fetch, server, folder):
 
 
 def test_a_lost_set_is_restored_from_the_zip(fetch, server, folder):
+    """The zip is kept for this: no second download."""
     shutil.rmtree(fetch())
     assert_whole(fetch())
     assert len(server.ranges) == 1
 
 
 def test_a_redirection_is_followed(fetch, monkeypatch, server):
+    """A public server may move; the answer that says where is not the zip."""
     monkeypatch.setattr(nih_download, "PAUSES", ())
     server.script = ["redirect"]
     assert_whole(fetch())
 
 
 def test_the_hash_may_be_in_capitals(fetch, server):
+    """Some tools print it so; it is the same number."""
     assert_whole(fetch(sha256=hashlib.sha256(server.content).hexdigest().upper()))
 
 
 @pytest.mark.parametrize("progress", [True, False])
 def test_progress_goes_to_stderr(fetch, capsys, server, progress):
+    """What a command prints for other programs must not have bars in it."""
     server.script = ["cut"]
     fetch(progress=progress)
     out, err = capsys.readouterr()
@@ -248,11 +260,12 @@ def test_progress_goes_to_stderr(fetch, capsys, server, progress):
 
 
 def test_the_module_loads_no_tensorflow():
+    """Importing it takes seconds, and fetching cells needs none of it."""
     code = "import sys, malaria.given.cells.nih_download; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=environment()).returncode == 0
 
 
-# --- a download that breaks off
+# A download that breaks off
 
 
 def about_half(server):
@@ -271,6 +284,7 @@ def test_truncation_is_resumed_within_the_run(fetch, server, fault):
 
 
 def test_truncation_is_resumed_by_the_next_run(fetch, server, folder):
+    """The attempts may run out while the connection is down: what came is kept."""
     server.script = ["cut", "503", "503", "503"]
     with pytest.raises(OSError, match=r"could not be downloaded.*goes on from.*--from-zip FILE"):
         fetch()
@@ -286,6 +300,7 @@ def test_truncation_is_resumed_by_the_next_run(fetch, server, folder):
 
 @pytest.mark.parametrize("fault", ["no ranges", "starts early"])
 def test_an_answer_that_is_not_the_range_asked_for(fetch, server, folder, fault):
+    """A server may ignore the range or begin before it; its bytes must not be put after ours."""
     folder.mkdir(parents=True)
     (folder / "cell_images.zip.part").write_bytes(server.content[:1000])
     server.script = [fault]
@@ -294,6 +309,7 @@ def test_an_answer_that_is_not_the_range_asked_for(fetch, server, folder, fault)
 
 
 def test_a_whole_part_is_not_downloaded_again(fetch, server, folder):
+    """A run may be killed between the last byte and the check."""
     folder.mkdir(parents=True)
     (folder / "cell_images.zip.part").write_bytes(server.content)
     assert_whole(fetch())
@@ -301,6 +317,7 @@ def test_a_whole_part_is_not_downloaded_again(fetch, server, folder):
 
 
 def test_a_part_that_is_too_long_is_dropped(fetch, server, folder):
+    """It cannot be the beginning of the file, and no server can go on from there."""
     folder.mkdir(parents=True)
     (folder / "cell_images.zip.part").write_bytes(server.content + b"more")
     assert_whole(fetch())
@@ -319,16 +336,18 @@ def test_a_bad_part_costs_one_run(fetch, server, folder, length):
 
 
 def test_a_bad_zip_in_the_cache_is_replaced(fetch, server, folder):
+    """Its name alone does not say that it is whole."""
     folder.mkdir(parents=True)
     (folder / "cell_images.zip").write_bytes(b"damaged")
     assert_whole(fetch())
     assert (folder / "cell_images.zip").read_bytes() == server.content
 
 
-# --- a server that fails
+# A server that fails
 
 
 def test_wrong_hash(fetch, server, folder):
+    """The sentence shows both hashes, and the bad file does not stand in the next run's way."""
     with pytest.raises(ValueError, match="SHA-256") as caught:
         fetch(sha256="ab" * 32)
     for words in ("ab" * 32, hashlib.sha256(server.content).hexdigest(), server.url):
@@ -360,6 +379,7 @@ def test_a_part_longer_than_the_server_s_file(fetch, server, folder):
 
 
 def test_not_found_is_not_tried_again(fetch, server, folder):
+    """It would not be there a second later either."""
     server.script = ["404"] * 9
     with pytest.raises(OSError, match=r"404 \(Not Found\).*--from-zip FILE") as caught:
         fetch()
@@ -368,11 +388,13 @@ def test_not_found_is_not_tried_again(fetch, server, folder):
 
 
 def test_a_busy_server_is_tried_again(fetch, server):
+    """These three answers tell of a trouble that passes."""
     server.script = ["503", "429", "500"]
     assert_whole(fetch())
 
 
 def test_a_server_that_stays_busy(fetch, server):
+    """Four attempts, then a sentence with the server's own words."""
     server.script = ["503"] * 9
     with pytest.raises(OSError, match=r"503 \(Service Unavailable\)"):
         fetch()
@@ -381,17 +403,19 @@ def test_a_server_that_stays_busy(fetch, server):
 
 @pytest.mark.parametrize("fault", ["silent", "stall"])
 def test_a_silent_server(fetch, monkeypatch, server, fault):
+    """Before its answer or in the middle of it: a run must not wait for ever."""
     monkeypatch.setattr(nih_download, "TIMEOUT", 0.2)
     server.script = [fault] * 4
     began = time.monotonic()
     with pytest.raises(OSError, match=r"the server was silent for 0\.2 s"):
         fetch()
-    assert time.monotonic() - began < 8  # the server would be silent for 10 s, four times
+    assert time.monotonic() - began < 8  # the server would be silent for a minute, four times
     assert len(server.ranges) == 4
     assert_whole(fetch())
 
 
 def test_no_connection(fetch, monkeypatch):
+    """The way without a connection is part of the sentence."""
     monkeypatch.setattr(nih_download, "PAUSES", ())  # Windows takes 2 s to refuse a connection
     with Server(b"") as closed:
         url = closed.url
@@ -402,15 +426,17 @@ def test_no_connection(fetch, monkeypatch):
 
 @pytest.mark.parametrize("url", ["nowhere", "gopher://127.0.0.1/cell_images.zip"])
 def test_a_bad_address_is_not_tried_again(fetch, monkeypatch, url):
+    """A mistyped address stays mistyped."""
     monkeypatch.setattr(nih_download.time, "sleep", lambda _: pytest.fail("it was tried again"))
     with pytest.raises(OSError, match=f"{url} could not be downloaded"):
         fetch(url=url)
 
 
-# --- disk full, interruption, kill
+# Disk full, interruption, kill
 
 
 def test_disk_full_in_the_download(fetch, monkeypatch, server, folder):
+    """What fitted is kept, and the next run goes on from there."""
     with monkeypatch.context() as patch:
         failing_write(patch, OSError(errno.ENOSPC, "No space left on device"), after=1024)
         with pytest.raises(OSError, match="is full") as caught:
@@ -422,6 +448,7 @@ def test_disk_full_in_the_download(fetch, monkeypatch, server, folder):
 
 
 def test_disk_full_in_the_unpacking(fetch, monkeypatch, server, folder):
+    """The zip is kept; half a set is not, for it could pass for a whole one."""
     with monkeypatch.context() as patch:
         failing_copy(patch, OSError(errno.ENOSPC, "No space left on device"))
         with pytest.raises(OSError, match="is full") as caught:
@@ -433,6 +460,7 @@ def test_disk_full_in_the_unpacking(fetch, monkeypatch, server, folder):
 
 
 def test_interrupted_download(fetch, monkeypatch, server, folder):
+    """Ctrl-C loses nothing that has come."""
     with monkeypatch.context() as patch:
         failing_write(patch, KeyboardInterrupt(), after=1024)
         with pytest.raises(KeyboardInterrupt):
@@ -443,6 +471,7 @@ def test_interrupted_download(fetch, monkeypatch, server, folder):
 
 
 def test_interrupted_unpacking(fetch, monkeypatch, server, folder):
+    """Ctrl-C leaves no half a set."""
     with monkeypatch.context() as patch:
         failing_copy(patch, KeyboardInterrupt())
         with pytest.raises(KeyboardInterrupt):
@@ -452,6 +481,7 @@ def test_interrupted_unpacking(fetch, monkeypatch, server, folder):
 
 
 def test_what_a_killed_unpacking_leaves_does_no_harm(fetch, folder):
+    """A kill cannot be cleaned up after, except by the next run."""
     half = folder / "cell_images.unpacking" / "Parasitized"
     half.mkdir(parents=True)
     (half / "half a cell.png").write_bytes(b"half")
@@ -461,8 +491,7 @@ def test_what_a_killed_unpacking_leaves_does_no_harm(fetch, folder):
 
 def environment():
     """The environment for a Python that finds the package under test."""
-    source = str(Path(nih_download.__file__).parents[2])
-    return os.environ | {"PYTHONPATH": source}
+    return os.environ | {"PYTHONPATH": str(OWN_MODULES.parent)}
 
 
 def test_two_at_once_and_a_killed_download(fetch, server, folder):
@@ -492,6 +521,7 @@ def test_two_at_once_and_a_killed_download(fetch, server, folder):
 
 
 def test_a_file_system_without_locks(fetch, folder, monkeypatch):
+    """Some network drives have none: the download works there all the same."""
     module, name = ("msvcrt", "locking") if os.name == "nt" else ("fcntl", "flock")
 
     def unsupported(*_):
@@ -502,6 +532,7 @@ def test_a_file_system_without_locks(fetch, folder, monkeypatch):
 
 
 def test_a_virus_scanner_that_holds_the_folder(fetch, monkeypatch):
+    """Windows refuses the rename meanwhile: a second later it works."""
     rename, refusals = os.rename, [PermissionError(13, "in use")] * 2
 
     def refuse_twice(source, target):
@@ -509,14 +540,15 @@ def test_a_virus_scanner_that_holds_the_folder(fetch, monkeypatch):
             raise refusals.pop()
         rename(source, target)
 
-    monkeypatch.setattr(nih_download.os, "rename", refuse_twice)
+    monkeypatch.setattr(os, "rename", refuse_twice)
     assert_whole(fetch())
 
 
-# --- a folder that will not do
+# A folder that will not do
 
 
 def test_a_file_where_the_folder_should_be(fetch, server, folder):
+    """Noticed before a byte is downloaded."""
     folder.parent.mkdir(parents=True)
     folder.write_text("a file")
     with pytest.raises(OSError, match=r"cannot be put in .*nih: ") as caught:
@@ -526,6 +558,7 @@ def test_a_file_where_the_folder_should_be(fetch, server, folder):
 
 
 def test_a_read_only_folder(fetch, server, folder):
+    """Noticed before a byte is downloaded."""
     folder.mkdir(parents=True)
     folder.chmod(0o555)
     try:
@@ -539,6 +572,7 @@ def test_a_read_only_folder(fetch, server, folder):
 
 
 def test_a_set_that_this_did_not_finish_is_not_trusted(fetch, server, folder):
+    """Folders of the right names may hold anything; they are not overwritten either."""
     (folder / "cell_images" / "Parasitized").mkdir(parents=True)
     (folder / "cell_images" / "Uninfected").mkdir()
     with pytest.raises(FileExistsError, match="Move it away"):
@@ -547,6 +581,7 @@ def test_a_set_that_this_did_not_finish_is_not_trusted(fetch, server, folder):
 
 
 def test_the_set_of_another_zip_is_not_taken_for_this(fetch, folder, tmp_path):
+    """A sample has the same folders: the hash in its note tells them apart."""
     sample = tmp_path / "sample.zip"
     sample.write_bytes(make_zip(dict(list(CELLS.items())[4:8])))
     unpack_cells(sample, folder, progress=False)
@@ -554,7 +589,7 @@ def test_the_set_of_another_zip_is_not_taken_for_this(fetch, folder, tmp_path):
         fetch()
 
 
-# --- a zip at hand
+# A zip at hand
 
 
 @pytest.fixture
@@ -569,32 +604,46 @@ def unpack(tmp_path, folder):
     return call
 
 
-def moved(prefix):
+def cells_under(prefix):
     """The cells under another folder."""
     return {path.replace("cell_images/", prefix): content for path, content in CELLS.items()}
 
 
 @pytest.mark.parametrize("prefix", ["", "cell_images/", "a/b/", "./", "Zellen ä/"])
 def test_a_zip_at_hand(unpack, folder, prefix):
-    target = unpack(moved(prefix) | STRAYS)
+    """Packed at any depth, under any name; the second time there is nothing to do."""
+    target = unpack(cells_under(prefix) | STRAYS)
     assert_whole(target)
     assert names_in(folder) == ["cell_images"]
     before = target.stat().st_mtime_ns
-    assert unpack(moved(prefix) | STRAYS) == target
+    assert unpack(cells_under(prefix) | STRAYS) == target
     assert target.stat().st_mtime_ns == before
 
 
+def test_the_command_unpacks_a_zip(folder, tmp_path, capsys):
+    """Whom to credit is said every time."""
+    zip_file = tmp_path / "cells.zip"
+    zip_file.write_bytes(make_zip(CELLS))
+    assert main(["data", "--from-zip", str(zip_file), "--out", str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert out == f"{nih_zip.CREDIT}\nThe cells are in {folder / 'cell_images'}\n"
+    assert_whole(folder / "cell_images")
+
+
 def test_the_outermost_of_two_copies_is_taken(unpack):
+    """One well-known copy of the set holds all of it again in a folder within."""
     inner = {f"cell_images/{path}": b"the inner copy" for path in CELLS}
     assert_whole(unpack(inner | CELLS))
 
 
 def test_no_such_zip(folder, tmp_path):
+    """A mistyped path gets a sentence, and no folder is made."""
     with pytest.raises(FileNotFoundError, match=r"There is no file .*none\.zip"):
         unpack_cells(tmp_path / "none.zip", folder)
+    assert not folder.exists()
 
 
-def altered(**changes):
+def altered_zip(**changes):
     """The bytes of a zip whose last entry's record was changed, as zipfile itself would not."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -606,14 +655,14 @@ def altered(**changes):
 
 
 def parasitized_only():
+    """The cells of one class."""
     return {path: content for path, content in CELLS.items() if "Parasitized" in path}
 
 
-def damaged():
+def damaged_zip():
+    """The bytes of a zip in which one bit of one cell is wrong."""
     content = bytearray(make_zip(CELLS))
-    content[
-        content.index(CELLS["cell_images/Uninfected/C3P1ThinF_IMG_20150918_144104_cell_3.png"])
-    ] ^= 1
+    content[content.index(list(CELLS.values())[-1])] ^= 1
     return bytes(content)
 
 
@@ -624,14 +673,14 @@ BAD_ZIPS = {
     "absolute": (CELLS | {"/x.png": b""}, "leaves the folder"),
     "network drive": (CELLS | {"\\\\host\\x.png": b""}, "leaves the folder"),
     "drive letter": (CELLS | {"C:x.png": b""}, "leaves the folder"),
-    "link": (altered(external_attr=(stat.S_IFLNK | 0o777) << 16), "is a link"),
-    "encrypted": (altered(flag_bits=1), "is encrypted"),
-    "odd compression": (altered(compress_type=97), "compressed in a way"),
-    "huge entry": (altered(file_size=10**9), "1,000,000,000 bytes: no cell has"),
-    "understated": (altered(file_size=10), "is damaged"),
+    "link": (altered_zip(external_attr=(stat.S_IFLNK | 0o777) << 16), "is a link"),
+    "encrypted": (altered_zip(flag_bits=1), "is encrypted"),
+    "odd compression": (altered_zip(compress_type=97), "compressed in a way"),
+    "huge entry": (altered_zip(file_size=10**9), "1,000,000,000 bytes: no cell has"),
+    "understated": (altered_zip(file_size=10), "is damaged"),
     "not a zip": (b"<html>Please sign in</html>", "is damaged, or not a zip"),
     "empty file": (b"", "is damaged, or not a zip"),
-    "bad CRC": (damaged(), "is damaged.*CRC"),
+    "bad CRC": (damaged_zip(), "is damaged.*CRC"),
     "truncated": (make_zip(CELLS)[:2500], "is damaged, or not a zip"),
     "empty zip": ({}, "no folder with PNG files in both"),
     "other content": ({"a/b.png": b"", "Thumbs.db": b""}, "no folder with PNG files in both"),
@@ -645,7 +694,7 @@ BAD_ZIPS = {
         {path.replace("cell_images/U", "other/U"): content for path, content in CELLS.items()},
         "no folder with PNG files in both",
     ),
-    "two sets": (moved("train/") | moved("test/"), r"several sets \(train and test\)"),
+    "two sets": (cells_under("train/") | cells_under("test/"), r"several sets \(train and test\)"),
     "two names that differ in case": (
         CELLS | {"cell_images/Uninfected/A.png": b"", "cell_images/Uninfected/a.PNG": b""},
         "twice",
@@ -655,6 +704,7 @@ BAD_ZIPS = {
 
 @pytest.mark.parametrize("kind", BAD_ZIPS)
 def test_a_bad_zip_is_refused_and_leaves_nothing(unpack, folder, tmp_path, kind):
+    """The sentence names the zip and says what is wrong with it; no file is written."""
     content, message = BAD_ZIPS[kind]
     with pytest.raises(ValueError, match=rf"(?s)from a friend, копия\.zip.*{message}"):
         unpack(content)
@@ -663,7 +713,8 @@ def test_a_bad_zip_is_refused_and_leaves_nothing(unpack, folder, tmp_path, kind)
 
 
 def test_too_much_in_all(unpack, folder, monkeypatch):
-    monkeypatch.setattr(nih_download, "LARGEST_SET", 2000)
+    """Many small cells can fill a disk as well as a large one."""
+    monkeypatch.setattr(nih_zip, "LARGEST_SET", 2000)
     with pytest.raises(ValueError, match=r"would grow to 3,6\d\d bytes"):
         unpack(CELLS | STRAYS)
     assert names_in(folder) == []

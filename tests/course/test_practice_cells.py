@@ -9,9 +9,12 @@ import pytest
 from PIL import Image
 
 from malaria import utils
+from malaria.given.cells import folders
 from malaria.given.cells.practice_cells import draw_cells, plan_counts, plan_stains
+from malaria.given.command_line import main
 from malaria.given.dark_spot import THRESHOLD, dark_spot_score
 from solutions.train_test_split import patient_of
+from tools import cell_figures
 
 # Of the pixels of 12 patients, 60 cells, seed 3: changes when, and only when, the drawing changes.
 PINNED = "9a7e52fc"
@@ -149,6 +152,56 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_set_that_another_run_has_drawn_meanwhile_is_left_alone(tmp_path, monkeypatch):
+    """Two notebooks may ask for the same set at once: the slower one finds it there."""
+    save = Image.Image.save
+
+    def faster(image, path, **options):
+        save(image, path, **options)
+        (tmp_path / "cells" / "cell_images").mkdir(parents=True, exist_ok=True)
+
+    monkeypatch.setattr(Image.Image, "save", faster)
+    with pytest.raises(FileExistsError, match="already holds something"):
+        draw_cells(tmp_path / "cells", 2, 4, progress=False)
+    assert os.listdir(tmp_path) == ["cells"]
+    assert list((tmp_path / "cells" / "cell_images").iterdir()) == []
+
+
+def test_what_a_killed_run_left_does_no_harm(tmp_path):
+    """In a container every run may have the same number, and so the same folder meanwhile."""
+    left = tmp_path / f"cells.{os.getpid()}.part" / "cell_images" / "Uninfected"
+    left.mkdir(parents=True)
+    (left / "half a cell.png").write_bytes(b"half")
+    folder = draw_cells(tmp_path / "cells", 2, 4, progress=False)
+    assert os.listdir(tmp_path) == ["cells"]
+    assert len(list(folder.glob("*/*.png"))) == 4
+
+
+def test_an_empty_folder_gives_way(tmp_path):
+    """One may have been made beforehand."""
+    assert len(list(draw_cells(tmp_path, 2, 4, progress=False).glob("*/*.png"))) == 4
+
+
+def test_the_command_draws_a_set(tmp_path, capsys):
+    """It says where the cells are; a bar would only be in the way of what reads its output."""
+    assert main(["data", "--out", str(tmp_path / "a"), "--patients", "2", "--cells", "4"]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"The cells are in {tmp_path / 'a' / 'cell_images'}\n"
+    assert said.err == ""
+    assert len(list(tmp_path.glob("a/cell_images/*/*.png"))) == 4
+
+
+def test_the_lessons_share_their_practice_cells(tmp_path, monkeypatch):
+    """A set is drawn once, each choice of numbers in a folder of its own."""
+    monkeypatch.setattr(folders, "DATA", tmp_path)
+    folder = utils.practice_cells(patients=2, cells=4)
+    drawn = folder.stat().st_mtime_ns
+    assert folder == tmp_path / "practice_cells_2_4_0" / "cell_images"
+    assert utils.practice_cells(patients=2, cells=4) == folder
+    assert folder.stat().st_mtime_ns == drawn
+    assert utils.nih_cells() is None
+
+
 @pytest.mark.parametrize(("patients", "cells"), [(1, 1), (1, 2), (2, 4), (3, 200), (200, 200)])
 def test_small_and_odd_sets_can_be_drawn(tmp_path, patients, cells):
     """Every patient has a cell, and from two cells on both classes occur."""
@@ -157,3 +210,35 @@ def test_small_and_odd_sets_can_be_drawn(tmp_path, patients, cells):
     assert len(names) == cells
     assert len({patient_of(name) for name in names}) == patients
     assert cells == 1 or all(any((folder / name).iterdir()) for name in utils.CLASSES)
+
+
+def test_the_figures_of_a_made_up_cell():
+    """An even disc with one dark square: everything about it is known."""
+    y, x = np.mgrid[-40:41, -40:41]
+    image = np.where((x**2 + y**2 <= 900)[..., None], (200, 150, 160), 0).astype(np.uint8)
+    image[37:44, 55:62, 1] -= 60  # 7 x 7 pixels, 18 to the right of the centre
+    figures = cell_figures.measure(image)
+    assert figures["diameter"] == pytest.approx(60, abs=0.2)
+    assert figures["axis ratio"] == pytest.approx(1, abs=0.01)
+    assert figures["median"].tolist() == [200, 150, 160]
+    assert figures["dark spot"] == figures["blob contrast"] == figures["blob darkest"] == 60
+    assert (figures["blobs"], figures["blob size"], figures["blob side"]) == (1, 49, 7)
+    assert figures["blob place"] == pytest.approx(18 / 30, abs=0.01)
+    assert figures["blob colour"].tolist() == [0, -60, 0]
+    assert figures["shading"] == pytest.approx(0, abs=1e-9)
+    assert figures["texture"] == pytest.approx(0, abs=1e-9)
+
+
+def test_the_table_of_figures(tmp_path, capsys):
+    """One column a folder: what is counted is right, and the dark-spot rule is the project's."""
+    folder = draw_cells(tmp_path / "cells", 12, 120, 3, progress=False)
+    cell_figures.main([folder, folder])
+    lines = capsys.readouterr().out.splitlines()
+    table = {line[:28].rstrip(): line[28:].split() for line in lines}
+    assert table["cells"] == ["120.0"] * 2
+    assert table["patients"] == ["12.0"] * 2
+    assert table["parasitized"] == ["0.500"] * 2
+    paths, labels = utils.find_cells(folder)
+    calls = [dark_spot_score(np.asarray(Image.open(path))) > THRESHOLD for path in paths]
+    assert table["dark spot accuracy"] == [f"{(calls == labels).mean():.3f}"] * 2
+    assert float(table["AUC dark spot"][0]) > 0.9

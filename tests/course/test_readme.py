@@ -34,6 +34,11 @@ def commands_of(program):
     ]
 
 
+def subcommands():
+    """A dict from the name of each command of `malaria` to its parser."""
+    return next(a.choices for a in make_parser()._actions if a.dest == "command")
+
+
 @pytest.mark.parametrize("arguments", commands_of("malaria"), ids=" ".join)
 def test_the_commands_of_the_readme_are_understood(arguments):
     """An option that was renamed would be refused by the reader's first try."""
@@ -45,10 +50,8 @@ def test_the_commands_of_the_readme_are_understood(arguments):
 
 def test_every_command_stands_in_the_readme():
     """A command that nobody reads of is not found."""
-    parser = make_parser()
-    listed = next(a.choices for a in parser._actions if a.dest == "command")
     in_readme = {arguments[0] for arguments in commands_of("malaria")}
-    assert set(listed) - in_readme == set()
+    assert set(subcommands()) - in_readme == set()
 
 
 def test_make_knows_its_targets():
@@ -84,6 +87,9 @@ def test_pytest_knows_the_options_of_the_readme():
         text=True,
         check=True,
     ).stdout
+    others = "".join(command.format_help() for command in subcommands().values())
+    for option in (line.split()[0] for line in commands(README) if line.startswith("--")):
+        assert option in help_text + others, option
     for arguments in commands_of("pytest"):
         for argument in arguments:
             if argument.startswith("--") and argument != "--nbval":  # nbval's own is blocked

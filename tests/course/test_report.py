@@ -6,13 +6,13 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from malaria.given.cells.nih_download import CREDIT
+from malaria.given.cells.nih_zip import CREDIT
 from malaria.given.command_line.settings import Settings
 from malaria.given.runs import report
 from malaria.given.runs.results import Result, as_json, table
 from malaria.given.runs.run_folder import RunFolder
 from malaria.given.runs.split_cells import SplitCells
-from malaria.given.scores import confusion, interval_by_patient, roc_curve, scores
+from malaria.given.scores import area_under, confusion, interval_by_patient, roc_curve, scores
 from malaria.given.system.json_file import write_json
 
 NAN = math.nan
@@ -202,6 +202,7 @@ def test_the_scores_by_hand():
     )
     false_alarms, hits = roc_curve(labels, values)
     assert (false_alarms[0], hits[0], false_alarms[-1], hits[-1]) == (0, 0, 1, 1)
+    assert area_under(false_alarms, hits) == found["auc"]
 
 
 def test_an_absent_class_leaves_figures_undefined():

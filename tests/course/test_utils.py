@@ -51,21 +51,21 @@ def write_promise(path, side):
 
 
 BAD = {
-    "text": (lambda path: path.write_text("no image"), "is no PNG or JPEG image"),
-    "empty": (lambda path: path.write_bytes(b""), "is no PNG or JPEG image"),
-    "gif": (lambda path: cell().save(path, "GIF"), "is no PNG or JPEG image"),
+    "text": (lambda path: path.write_text("no image"), "is not a PNG or JPEG image"),
+    "empty": (lambda path: path.write_bytes(b""), "is not a PNG or JPEG image"),
+    "gif": (lambda path: cell().save(path, "GIF"), "is not a PNG or JPEG image"),
     "16 bit grey": (lambda path: Image.new("I;16", (40, 40)).save(path), "16 bits"),
     "16 bit colour": (write_16_bit_rgb, "16 bits"),
     "palette": (lambda path: cell(mode="P").save(path), "a palette"),
     "grey": (lambda path: cell(mode="L").save(path), "grey only"),
     "two colours": (lambda path: cell(mode="1").save(path), "black and white only"),
     "alpha": (lambda path: cell(mode="RGBA").save(path), "an alpha channel"),
-    "dot": (lambda path: cell(1, 1).save(path), "1 x 1 pixels small"),
-    "line": (lambda path: cell(500, 3).save(path), "500 x 3 pixels small"),
+    "dot": (lambda path: cell(1, 1).save(path), "1 x 1 pixels, too small"),
+    "line": (lambda path: cell(500, 3).save(path), "500 x 3 pixels, too small"),
     "large": (lambda path: write_promise(path, 20_000), "larger than 4096 x 4096"),
-    "above the limit": (lambda path: write_promise(path, 5_000), "5000 x 5000 pixels large"),
-    "folder": (lambda path: path.mkdir(), "is no file"),
-    "missing": (lambda path: None, "is no file"),
+    "above the limit": (lambda path: write_promise(path, 5_000), "5000 x 5000 pixels, too large"),
+    "folder": (lambda path: path.mkdir(), "is not a file"),
+    "missing": (lambda path: None, "is not a file"),
 }
 
 
@@ -118,7 +118,7 @@ def test_many_images_are_checked_in_their_order(tmp_path):
     assert list(utils.check_images(paths)) == paths[1::2]
 
 
-def test_find_cells_passes_over_what_is_no_image(tmp_path):
+def test_find_cells_passes_over_what_is_not_an_image(tmp_path):
     """Thumbs.db lies in the real set; hidden files are left by many systems."""
     for name in ("Parasitized", "Uninfected"):
         (tmp_path / name).mkdir()
@@ -162,35 +162,80 @@ def test_overlay_tints_where_the_map_is_strong():
     assert (utils.overlay(image / 255, np.zeros((5, 5))) == 80).all()
 
 
-def test_the_pictures_can_be_drawn():
-    """Each on a small case and on an odd one."""
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 2, 40)
-    patients = [f"C{k % 7}" for k in range(40)]
-    sets = {"train": np.arange(30), "val": np.arange(30, 40), "test": np.array([], int)}
-    history = {"phase": ["whole", "head"], "loss": [2.0, 1], "val_loss": [2.0, float("nan")]}
-    history |= {"val_accuracy": [0.5, 0.6], "val_auc": [0.5, float("nan")]}
-    images = [rng.random((9, 8, 3)) for _ in range(3)]
-    figures = [
-        utils.plot_split(patients, labels, sets),
-        utils.plot_history(history),
-        utils.plot_history({"phase": ["whole"], "loss": [1.0], "val_loss": [1.0]}),
-        utils.plot_roc(labels, {"a": rng.random(40), "b": np.zeros(40)}),
-        utils.plot_confusion(labels, labels),
-        utils.show_cells(images, titles=["a", "b", "c"], columns=2),
-        utils.show_cells(images[:1]),
-        utils.show_cells([image[..., 0] for image in images], size=2),
-        utils.plot_lines({"a": [1, 2, 3], "b": [3, 2, 1]}, "step", "loss", yscale="log"),
-        utils.plot_lines({"a": rng.random(100)}, "step", "loss", x=range(100, 200)),
-        utils.plot_paths({"a": rng.random((5, 2)), "b": [(0, 0), (1, 1)]}, "east", "north"),
-        utils.plot_bars({"ours": 3.0, "theirs": 1.0}, "milliseconds"),
-        utils.show_saliency(images, [rng.random((9, 8)) for _ in range(3)]),
+RNG = np.random.default_rng(0)
+LABELS = RNG.integers(0, 2, 40)
+IMAGES = RNG.random((3, 9, 8, 3))
+PATIENTS = [f"C{k % 7}" for k in range(40)]
+SETS = {"train": np.arange(30), "val": np.arange(30, 40), "test": np.array([], int)}
+HISTORY = {"phase": ["whole", "head"], "loss": [2.0, 1], "val_loss": [2.0, float("nan")]}
+HISTORY |= {"val_accuracy": [0.5, 0.6], "val_auc": [0.5, float("nan")]}
+SHORT = {"phase": ["whole"], "loss": [1.0], "val_loss": [1.0]}
+LINES = {"a": [1, 2, 3], "b": [3, 2, 1]}
+PICTURES = {
+    "split, one set empty": lambda: utils.plot_split(PATIENTS, LABELS, SETS),
+    "history": lambda: utils.plot_history(HISTORY),
+    "history of one epoch": lambda: utils.plot_history(SHORT),
+    "ROC": lambda: utils.plot_roc(LABELS, {"a": np.arange(40), "b": np.zeros(40)}),
+    "confusion": lambda: utils.plot_confusion(LABELS, LABELS),
+    "cells in rows": lambda: utils.show_cells(IMAGES, titles=["a", "b", "c"], columns=2),
+    "one cell": lambda: utils.show_cells(IMAGES[:1]),
+    "grey cells": lambda: utils.show_cells(IMAGES[..., 0], size=2),
+    "lines": lambda: utils.plot_lines(LINES, "step", "loss", yscale="log"),
+    "a long line": lambda: utils.plot_lines({"a": range(99)}, "step", "loss", x=range(1, 100)),
+    "paths": lambda: utils.plot_paths({"a": [(0, 0), (1, 1)], "b": [(0, 0)]}, "east", "north"),
+    "bars": lambda: utils.plot_bars({"ours": 3.0, "theirs": 1.0}, "milliseconds"),
+    "saliency": lambda: utils.show_saliency(IMAGES, IMAGES[..., 0]),
+}
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_a_picture_can_be_drawn(kind):
+    """matplotlib finds many a mistake only when it draws, so every picture is drawn."""
+    PICTURES[kind]().canvas.draw()
+
+
+def test_the_split_has_a_part_for_every_set():
+    """An empty set has one too: that it is empty is what the picture is there to show."""
+    titles = [axis.get_title() for axis in utils.plot_split(PATIENTS, LABELS, SETS).axes]
+    assert [title.split("\n")[:2] for title in titles] == [
+        ["train", "30 cells"],
+        ["val", "10 cells"],
+        ["test", "0 cells"],
     ]
-    for figure in figures:
-        figure.canvas.draw()
-    assert len(figures[0].axes) == 3
-    assert figures[1].axes[0].texts[0].get_text() == "head only"
-    assert not figures[2].axes[0].texts
+
+
+def test_the_history_marks_where_the_head_begins():
+    """Only if there were two phases: a run that ended in the first has no boundary."""
+    marked = [text.get_text() for text in utils.plot_history(HISTORY).axes[0].texts]
+    assert marked == ["head only"]
+    assert not utils.plot_history(SHORT).axes[0].texts
+
+
+FIVE = {name: [(0, 0), (1, 1)] for name in "abcde"}
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: utils.plot_lines(FIVE, "step", "loss"),
+        lambda: utils.plot_paths(FIVE, "east", "north"),
+        lambda: utils.plot_roc([0, 1], FIVE),
+    ],
+    ids=["lines", "paths", "ROC"],
+)
+def test_a_fifth_line_is_refused(draw):
+    """There are four styles; a line that is left out unnoticed would be worse than no picture."""
+    with pytest.raises(ValueError, match=r"at most 4 lines .* not 5: a, b, c, d, e"):
+        draw()
+    assert not plt.get_fignums()
+
+
+def test_four_lines_are_all_drawn():
+    """As many as there are styles, each in its own."""
+    four = {name: [1, 2] for name in "abcd"}
+    lines = utils.plot_lines(four, "step", "loss").axes[0].lines
+    assert [line.get_label() for line in lines] == list("abcd")
+    assert len({(line.get_linestyle(), line.get_color()) for line in lines}) == 4
 
 
 def test_milliseconds_is_the_best_of_some_runs(monkeypatch):

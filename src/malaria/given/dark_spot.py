@@ -4,7 +4,7 @@ Giemsa stain turns a parasite's nucleus magenta: dark in green. The score of a c
 levels of green its darkest pixels lie below its median. On the complete NIH set [1] a cut at 35
 levels calls 95.6% of the cells right, and the score's AUC is 0.978.
 
-Sources:
+Sources
     [1] Rajaraman et al., 2018, PeerJ 6:e4568, https://doi.org/10.7717/peerj.4568
 """
 
@@ -16,14 +16,14 @@ DARKEST = 0.5  # per cent of the cell's pixels; the stain covers 1.7% of a typic
 
 
 def shrink(inside, pixels):
-    """Takes a number of pixels off the edge of a mask.
+    """Take a number of pixels off the edge of a mask.
 
     Args:
-        inside: (H, W) bool, True inside the cell. Whatever lies beyond the picture is outside.
-        pixels: how many, at least 0, counted along rows and columns.
+        inside: `(H, W)` bool, True inside the cell. Whatever lies beyond the picture is outside.
+        pixels: How many, at least 0, counted along rows and columns.
 
     Returns:
-        (H, W) bool.
+        `(H, W)` bool.
     """
     for _ in range(pixels):
         padded = np.pad(inside, 1)
@@ -36,10 +36,10 @@ def dark_spot_score(image):
     """How dark the darkest spot of a cell is, in levels of green below the cell's median.
 
     Args:
-        image: (H, W, 3) uint8, 0 to 255, the background exact black.
+        image: `(H, W, 3)` uint8, 0 to 255, the background exact black.
 
     Returns:
-        float, 0 to 255; above `THRESHOLD` the rule says "parasitized". 0.0 without a cell.
+        A float, 0 to 255; above `THRESHOLD` the rule says "parasitized". 0.0 without a cell.
     """
     inside = image.any(axis=-1)
     body = shrink(inside, RIM)

@@ -7,12 +7,26 @@ imported when the first is drawn.
 import numpy as np
 from PIL import Image
 
-from malaria.given.cells.practice_cells import CLASSES
-from malaria.given.scores import confusion, roc_curve, scores
+from malaria.given.cells.images import CLASSES
+from malaria.given.scores import area_under, confusion, roc_curve
 
 # Told apart by lightness as well as by hue, also in the common colour blindnesses.
 BLUE, ORANGE, GREY = "#0b5394", "#e07b00", "#7a7a7a"
 STYLES = (("o-", BLUE), ("s--", ORANGE), ("^:", GREY), ("d-.", "black"))
+
+
+def _styled(lines):
+    """Give each entry of a dict a style: a list of `(name, values, style, colour)`.
+
+    Raises:
+        ValueError: There are more entries than styles.
+    """
+    if len(lines) > len(STYLES):
+        raise ValueError(
+            f"A picture holds at most {len(STYLES)} lines that can be told apart, not {len(lines)}:"
+            f" {', '.join(map(str, lines))}."
+        )
+    return [(*line, *style) for line, style in zip(lines.items(), STYLES, strict=False)]
 
 
 def show_cells(images, titles=None, columns=8, size=1.15):
@@ -20,7 +34,7 @@ def show_cells(images, titles=None, columns=8, size=1.15):
 
     Args:
         images: N images, `(H, W, 3)` each, uint8 or float in [0, 1]; their sizes may differ. Also
-            `(H, W)`, shown in grey from the least value to the greatest.
+            `(H, W)`, shown in grey from the smallest value to the largest.
         titles: N strings, or None.
         columns: How many stand side by side.
         size: The side of each, in inches.
@@ -38,6 +52,7 @@ def show_cells(images, titles=None, columns=8, size=1.15):
     )
     for axis in axes.flat:
         axis.axis("off")
+    # Not strict: the last row may have room left.
     for k, (axis, image) in enumerate(zip(axes.flat, images, strict=False)):
         axis.imshow(np.asarray(image), cmap="gray")
         if titles:
@@ -50,14 +65,18 @@ def plot_lines(lines, xlabel, ylabel, x=None, **axis_options):
 
     Args:
         lines: A dict from a name to N numbers; at most four.
-        xlabel, ylabel: What stands at the axes.
+        xlabel, ylabel: The labels of the axes.
         x: N numbers; by default 0 to N - 1.
         **axis_options: Set on the axis, such as `yscale="log"`.
+
+    Raises:
+        ValueError: There are more than four lines.
     """
     import matplotlib.pyplot as plt
 
+    styled = _styled(lines)
     figure, axis = plt.subplots(figsize=(6.5, 2.8), layout="constrained")
-    for (name, values), (style, colour) in zip(lines.items(), STYLES, strict=False):
+    for name, values, style, colour in styled:
         few = len(values) <= 20
         style = style if few else style[1:]
         places = range(len(values)) if x is None else x
@@ -74,12 +93,16 @@ def plot_paths(paths, xlabel, ylabel):
 
     Args:
         paths: A dict from a name to an array `(N, 2)`; at most four.
-        xlabel, ylabel: What stands at the axes.
+        xlabel, ylabel: The labels of the axes.
+
+    Raises:
+        ValueError: There are more than four walks.
     """
     import matplotlib.pyplot as plt
 
+    styled = _styled(paths)
     figure, axis = plt.subplots(figsize=(6.5, 2.8), layout="constrained")
-    for (name, points), (style, colour) in zip(paths.items(), STYLES, strict=False):
+    for name, points, style, colour in styled:
         axis.plot(*np.transpose(points), style, color=colour, ms=4, label=name)
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.spines[["top", "right"]].set_visible(False)
@@ -203,16 +226,20 @@ def plot_roc(labels, named_scores):
 
     Args:
         labels: N ints, parasitized = 1; both classes must occur.
-        named_scores: A dict from a name to N scores: the higher, the more parasitized.
+        named_scores: A dict from a name to N scores, at most four: the higher, the more
+            parasitized.
+
+    Raises:
+        ValueError: There are more than four classifiers.
     """
     import matplotlib.pyplot as plt
 
+    styled = _styled(named_scores)
     figure, axis = plt.subplots(figsize=(4, 4), layout="constrained")
-    styles = (("-", BLUE), ("--", ORANGE), (":", GREY), ("-.", "black"))
-    for (name, values), (line, colour) in zip(named_scores.items(), styles, strict=False):
-        false_alarms, found = roc_curve(labels, values)
-        auc = scores(labels, values)["auc"]
-        axis.plot(false_alarms, found, line, color=colour, label=f"{name}: AUC {auc:.3f}")
+    for name, values, style, colour in styled:
+        curve = roc_curve(labels, values)
+        label = f"{name}: AUC {area_under(*curve):.3f}"
+        axis.plot(*curve, style[1:], color=colour, label=label)  # a line without marks
     axis.plot([0, 1], [0, 1], lw=0.8, color="black", alpha=0.4)
     axis.set_xlabel("1 - specificity: uninfected cells called parasitized")
     axis.set_ylabel("sensitivity: parasitized cells found")
@@ -223,7 +250,7 @@ def plot_roc(labels, named_scores):
 
 
 def plot_confusion(labels, predictions):
-    """The four counts of a decision: rows are the truth, columns what was called.
+    """The four counts of a decision: rows are the truth, columns the call.
 
     Args:
         labels, predictions: N ints each, parasitized = 1.
@@ -251,7 +278,7 @@ def overlay(image, saliency):
 
     Args:
         image: `(H, W, 3)`, uint8 or float in [0, 1].
-        saliency: `(h, w)`, not negative; brought to the size of the image.
+        saliency: `(h, w)`, not negative; resized to the image.
 
     Returns:
         `(H, W, 3)` uint8.

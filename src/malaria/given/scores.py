@@ -1,6 +1,6 @@
 """The figures of a classifier, in NumPy: what the report and the commands print.
 
-Sources:
+Sources
     [1] Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27, 2006
 """
 
@@ -40,8 +40,23 @@ def roc_curve(labels, values):
     )
 
 
+def area_under(false_alarms, found):
+    """The area under a receiver operating characteristic, the AUC.
+
+    It is the chance that a parasitized cell has a higher value than an uninfected one; ties count
+    half [1].
+
+    Args:
+        false_alarms, found: What `roc_curve` returns.
+
+    Returns:
+        A float in [0, 1]; NaN where a class is absent.
+    """
+    return float(np.trapezoid(found, false_alarms))
+
+
 def scores(labels, values, threshold=0.5):
-    """How good a classifier's values are.
+    """The figures that say how good a classifier's values are.
 
     Args:
         labels: N ints, parasitized = 1.
@@ -60,7 +75,7 @@ def scores(labels, values, threshold=0.5):
 
     return {
         "accuracy": share(cleared + found, alarms + missed),
-        "auc": float(np.trapezoid(*reversed(roc_curve(labels, values)))),
+        "auc": area_under(*roc_curve(labels, values)),
         "sensitivity": share(found, missed),
         "specificity": share(cleared, alarms),
     }

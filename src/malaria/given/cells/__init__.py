@@ -1,8 +1,13 @@
-"""The images: the practice cells, drawn; the real ones, downloaded.
+"""The images of cells: finding and checking them, drawing the practice set, fetching the real one.
 
+images.py           which files count as cell images, and the two classes
+folders.py          where this project keeps its cells
 practice_cells.py   the practice set: patients, labels, files
-drawing.py          one cell
+drawing.py          one cell of it
 shapes.py           its outline
 spots.py            parasites, and what looks like them
-nih_download.py     the real cells
+nih_download.py     the real cells, downloaded
+nih_zip.py          and unpacked
+
+Each imports only files further down, and `images`, which imports none of them.
 """

@@ -1,4 +1,4 @@
-"""Draws one practice cell: a red blood cell on black, as microscope and stain show it.
+"""One practice cell: a red blood cell on black, as microscope and stain show it.
 
 A cell is drawn in four steps:
 
@@ -10,7 +10,7 @@ A cell is drawn in four steps:
 The figures beside the constants were measured on the complete set of the NIH cells [1]; no picture
 of it went into a practice cell. Levels are 0 to 255, lengths pixels.
 
-Sources:
+Sources
     [1] Rajaraman et al., 2018, PeerJ 6:e4568, https://doi.org/10.7717/peerj.4568
 """
 
@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from malaria.given.cells.shapes import (
+    Layer,
     Shape,
     add,
     cell_shapes,
@@ -29,7 +30,7 @@ from malaria.given.cells.shapes import (
     value_noise,
     wobble,
 )
-from malaria.given.cells.spots import draw_confusers, draw_parasite, draw_stippling
+from malaria.given.cells.spots import Layers, draw_confusers, draw_parasite, draw_stippling
 
 UNINFECTED_WITH_BLOB = 0.021  # of the uninfected cells carry a large stained blob: label noise
 RADIUS_SD = 5.5  # the diameter's SD within a patient is 11
@@ -57,10 +58,17 @@ class Patient(NamedTuple):
 
 
 def draw_body(rng, patient, body, lumps, x, y):
-    """Light and shade of a cell without spots.
+    """Draw light and shade of a cell without spots.
+
+    Args:
+        rng: A `numpy.random.Generator`.
+        patient: A `Patient`.
+        body, lumps: The cell's `Shape`, and those attached to it.
+        x, y: The pixels' centres, `(1, W)` and `(H, 1)` float32.
 
     Returns:
-        (light, pale): (H, W) float32 each: levels of green, and parts of the patient's rim colour.
+        `(light, pale)`: `(H, W)` float32 each, levels of green, and parts of the patient's rim
+        colour.
     """
     height, width = y.size, x.size
     inside = depth(body, x, y)
@@ -83,28 +91,28 @@ def draw_body(rng, patient, body, lumps, x, y):
         place = rng.normal(0, 0.1 * body.radius, 2).tolist()
         hollow = Shape(*place, size, rng.uniform(1, 1.25), rng.uniform(0, 3), wobble(rng, 0.06))
         lift = min(2.2, patient.pallor * rng.gamma(2.0, 0.8))
-        add(pale, x, y, hollow, lift, size * rng.uniform(0.7, 1.9))
+        add(Layer(pale, x, y), hollow, lift, size * rng.uniform(0.7, 1.9))
     return light, pale
 
 
 def grain(rng, height, width):
-    """Camera noise, (height, width) float32 of SD near 1, smeared as a camera's processing does."""
+    """Camera noise, `(height, width)` float32 of SD near 1, smeared as by a camera's processing."""
     white = rng.standard_normal((height + 1, width + 1)).astype(np.float32)
     smeared = white[1:, 1:] + white[:-1, 1:] + white[1:, :-1] + white[:-1, :-1]
     return white[1:, 1:] * 0.35 + smeared * 0.45
 
 
 def draw_cell(rng, patient, colour, parasitized):
-    """Draws one cell.
+    """Draw one cell.
 
     Args:
-        rng: a `numpy.random.Generator`; every call advances it.
-        patient: a `Patient`.
-        colour: (3,) levels, the stain of the field of view: near the patient's.
-        parasitized: bool, the label. As in the real set, a few labels are wrong.
+        rng: A `numpy.random.Generator`; every call advances it.
+        patient: A `Patient`.
+        colour: `(3,)` levels, the stain of the field of view: near the patient's.
+        parasitized: A bool, the label. As in the real set, a few labels are wrong.
 
     Returns:
-        (H, W, 3) uint8, exact black outside the cell, which touches all four sides.
+        `(H, W, 3)` uint8, exact black outside the cell, which touches all four sides.
     """
     parasites = min(int(rng.geometric(0.57)), 6) if parasitized else 0
     if parasitized and rng.random() < patient.unstained:
@@ -120,11 +128,12 @@ def draw_cell(rng, patient, colour, parasitized):
     x, y = pixel_grid(left, top, mask.shape[1], mask.shape[0])
     light, pale = draw_body(rng, patient, body, lumps, x, y)
     stain, grey = np.zeros_like(light), np.zeros_like(light)
-    draw_confusers(rng, stain, pale, grey, x, y, body, patient.debris)
+    layers = Layers(*(Layer(levels, x, y) for levels in (stain, pale, grey)))
+    draw_confusers(rng, layers, body, patient.debris)
     for _ in range(parasites):
-        draw_parasite(rng, stain, pale, x, y, body, patient.late)
+        draw_parasite(rng, layers, body, patient.late)
     if parasites and rng.random() < patient.stippled:
-        draw_stippling(rng, stain, x, y, body)
+        draw_stippling(rng, layers, body)
 
     colour = colour + rng.normal() * COLOUR_SD_TOGETHER + rng.normal(0, COLOUR_SD_APART)
     # The stain takes 75 levels of green, 27 of red and 15 of blue, here in parts of the first.

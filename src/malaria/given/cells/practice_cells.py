@@ -12,16 +12,15 @@ What a classifier can wrongly learn from the real set, it can wrongly learn from
     labels      some parasitized cells show no stain, some uninfected ones a large blob
 
 The figures beside the constants were measured on the complete NIH set: 27,558 cells of 200
-patients. `cell_drawing` draws one cell; here it is decided which, and where it goes. Each patient
-has a random generator of his own, so that his cells do not depend on anybody else's.
+patients. `drawing` draws one cell; here it is decided which, and where it goes. Each patient has a
+random generator of its own, so that its cells do not depend on the other patients.
 
-Sources:
+Sources
     [1] Rajaraman et al., 2018, PeerJ 6:e4568, https://doi.org/10.7717/peerj.4568
 """
 
 import math
 import operator
-import tempfile
 from pathlib import Path
 from statistics import NormalDist
 
@@ -30,9 +29,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from malaria.given.cells.drawing import Patient, draw_cell
+from malaria.given.cells.images import CLASSES
+from malaria.given.system.whole import whole_folder
 
-CLASSES = ("Uninfected", "Parasitized")  # at its label's place
-MOST_PATIENTS, MOST_CELLS = 10_000, 1_000_000  # beyond these a number is a slip of the finger
+PATIENTS, CELLS, SEED = 60, 2400, 0  # the default set: large enough to learn from, drawn in seconds
+MAX_PATIENTS, MAX_CELLS = 10_000, 1_000_000  # beyond these a number is a typing error
 
 # Stain groups: the mean colour inside the cell, and how many of the 200 patients.
 STAINS = {
@@ -64,12 +65,12 @@ def apportion(weights, total, least):
     """Whole numbers in proportion to weights, that add up to a total.
 
     Args:
-        weights: (N,) floats.
-        total: int.
-        least: (N,) ints, the lower bounds; together no more than the total.
+        weights: `(N,)` floats.
+        total: An int.
+        least: `(N,)` ints, the lower bounds; together no more than the total.
 
     Returns:
-        (N,) int64.
+        `(N,)` int64.
     """
     exact = np.asarray(weights) / np.sum(weights) * (total - least.sum())
     whole = np.floor(exact).astype(np.int64)
@@ -82,7 +83,7 @@ def plan_counts(rng, patients, cells):
     """How many cells of each class each patient has; half of all cells are parasitized.
 
     Returns:
-        (patients, 2) int64, uninfected and parasitized; the infected patients come first.
+        `(patients, 2)` int64, uninfected and parasitized; the infected patients come first.
     """
     infected = patients - (patients + 1) // 4  # 50 of the 200 real ones have uninfected cells only
     stained = min(max(cells // 2, 1), cells - (patients - infected))
@@ -108,9 +109,12 @@ def arrange(rng, values, error, tries=200):
     """Values in a random order: of some orders, the one with the least error.
 
     Args:
-        values: (N,) array.
-        error: a function, ordered values -> float.
-        tries: how many orders are looked at; enough that every seed comes near its aim.
+        values: `(N,)`, of any dtype.
+        error: A function, ordered values -> float.
+        tries: How many orders are looked at; enough that every seed comes near its aim.
+
+    Returns:
+        `(N,)`, the same values.
     """
     orders = (rng.permutation(values) for _ in range(tries))
     return min(orders, key=error)
@@ -132,7 +136,7 @@ def plan_stains(rng, counts):
 
 
 def plan_radii(rng, counts):
-    """A mean radius for each patient, (N,) float64 in pixels, that hardly tells the classes."""
+    """A mean radius for each patient, `(N,)` float64, that hardly tells the classes apart."""
     normal = NormalDist(RADIUS, RADIUS_SD)
     radii = np.array([normal.inv_cdf((k + 0.5) / len(counts)) for k in range(len(counts))])
     shares = counts / counts.sum(0).clip(1)  # of a class's cells that a patient has
@@ -145,7 +149,7 @@ def plan_radii(rng, counts):
 
 
 def plan_unstained(rng, counts):
-    """The share of each patient's parasitized cells that show no stain: (N,) float64."""
+    """The share of each patient's parasitized cells that show no stain: `(N,)` float64."""
     stained = counts[:, 1].sum()
     shares = np.full(len(counts), UNSTAINED_ANYWHERE)
     some = rng.permutation(np.flatnonzero(counts[:, 1]))
@@ -155,39 +159,42 @@ def plan_unstained(rng, counts):
     return shares
 
 
-def plan_names(rng, counts):
-    """The beginning of each patient's file names, such as `C100P61ThinF`.
+def plan_numbers(rng, counts):
+    """A number for each patient, ascending among the infected and among the others.
 
-    As in the real set, C1 to C13 and from C201 on have only uninfected cells, and the numbers
-    between both classes.
+    As in the real set, C1 to C13 and C201 to C241 have only uninfected cells, and those between
+    have both classes. A set larger than the real one goes on with free numbers.
+
+    Returns:
+        `(N,)` int64.
     """
-    infected = int((counts[:, 1] > 0).sum())
-    healthy = len(counts) - infected
-    both = [*range(14, 201), *range(10_001, 10_001 + infected)][: max(187, infected)]
-    only = [*range(1, 14), *range(201, 242 + healthy)][: max(54, healthy)]
-    both, only = (
-        iter(sorted(rng.permutation(both)[:infected].tolist())),
-        iter(sorted(rng.permutation(only)[:healthy].tolist())),
-    )
-    numbers = [next(both if ill else only) for ill in counts[:, 1] > 0]
-    return [
-        f"C{n}_thinF"
-        if n < 14
-        else f"C{n}ThinF"
-        if n in range(201, 10_001)
-        else f"C{n}P{n - 13}ThinF"
-        for n in numbers
-    ]
+    infected = counts[:, 1] > 0
+    ill, healthy = int(infected.sum()), int((~infected).sum())
+    both = [*range(14, 201), *range(10_001, 10_001 + max(0, ill - 187))]
+    only = [*range(1, 14), *range(201, 201 + max(41, healthy - 13))]
+    numbers = np.empty(len(counts), np.int64)
+    numbers[infected] = np.sort(rng.permutation(both)[:ill])
+    numbers[~infected] = np.sort(rng.permutation(only)[:healthy])
+    return numbers
+
+
+def patient_name(number):
+    """The beginning of a patient's file names: as in the real set, of three forms."""
+    if number < 14:
+        return f"C{number}_thinF"
+    if 201 <= number <= 10_000:
+        return f"C{number}ThinF"
+    return f"C{number}P{number - 13}ThinF"
 
 
 def make_patient(rng, stain, radius=RADIUS, unstained=UNSTAINED_ANYWHERE):
-    """Draws what the cells of one patient share.
+    """Draw at random what the cells of one patient share.
 
     Args:
-        rng: a `numpy.random.Generator`.
-        stain: a key of `STAINS`.
-        radius: mean radius of the cells, in pixels.
-        unstained: share of the parasitized cells without a stain.
+        rng: A `numpy.random.Generator`.
+        stain: A key of `STAINS`.
+        radius: Mean radius of the cells, in pixels.
+        unstained: Share of the parasitized cells without a stain.
 
     Returns:
         A `Patient`.
@@ -217,16 +224,16 @@ def make_patient(rng, stain, radius=RADIUS, unstained=UNSTAINED_ANYWHERE):
 
 
 def draw_patient(rng, patient, name, counts):
-    """Draws all cells of a patient, one by one.
+    """Draw all cells of a patient, one by one.
 
     Args:
-        rng: his `numpy.random.Generator`.
-        patient: a `Patient`.
-        name: the beginning of his file names.
-        counts: ints, his uninfected and his parasitized cells.
+        rng: The patient's `numpy.random.Generator`.
+        patient: A `Patient`.
+        name: The beginning of the file names, such as `C100P61ThinF`.
+        counts: Two ints, the uninfected and the parasitized cells.
 
     Yields:
-        (label, file name, image): 0 or 1, a str, and (H, W, 3) uint8.
+        `(label, file name, image)`: 0 or 1, a `str`, and `(H, W, 3)` uint8.
     """
     labels = np.repeat([0, 1], counts)
     cells = len(labels)
@@ -248,88 +255,84 @@ def draw_patient(rng, patient, name, counts):
 
 
 def draw_set(patients, cells, seed):
-    """Plans a set and draws its cells, one by one: yields what `draw_patient` yields."""
+    """Plan a set and draw its cells, one by one: yields what `draw_patient` yields."""
     rng = np.random.default_rng([seed, 0])
     counts = plan_counts(rng, patients, cells)
     plans = zip(
-        plan_names(rng, counts),
+        plan_numbers(rng, counts).tolist(),
         plan_stains(rng, counts),
         plan_radii(rng, counts),
         plan_unstained(rng, counts),
         counts,
         strict=True,
     )
-    for k, (name, stain, radius, unstained, own) in enumerate(plans):
+    for k, (number, stain, radius, unstained, own) in enumerate(plans):
         rng = np.random.default_rng([seed, k + 1])
-        yield from draw_patient(rng, make_patient(rng, stain, radius, unstained), name, own)
+        patient = make_patient(rng, stain, radius, unstained)
+        yield from draw_patient(rng, patient, patient_name(number), own)
 
 
 def check_numbers(patients, cells, seed):
     """The three as ints, or a ValueError with a sentence."""
     patients, cells, seed = (operator.index(number) for number in (patients, cells, seed))
-    if not 1 <= patients <= MOST_PATIENTS:
-        raise ValueError(f"patients must be from 1 to {MOST_PATIENTS:,}, not {patients:,}.")
+    if not 1 <= patients <= MAX_PATIENTS:
+        raise ValueError(f"patients must be from 1 to {MAX_PATIENTS:,}, not {patients:,}.")
     if cells < patients:
         raise ValueError(
             f"{cells:,} cells are too few for {patients:,} patients: each has at least one."
         )
-    if cells > MOST_CELLS:
-        raise ValueError(f"cells must be at most {MOST_CELLS:,}, not {cells:,}.")
+    if cells > MAX_CELLS:
+        raise ValueError(f"cells must be at most {MAX_CELLS:,}, not {cells:,}.")
     if seed < 0:
         raise ValueError(f"seed must be 0 or more, not {seed}.")
     return patients, cells, seed
 
 
-def draw_cells(folder, patients=60, cells=2400, seed=0, progress=True):
-    """Draws a set of practice cells into a new folder.
-
-    The set is drawn in a temporary folder beside the target and then renamed, so that a half-drawn
-    set cannot be taken for a whole one.
+def draw_cells(folder, patients=PATIENTS, cells=CELLS, seed=SEED, progress=True):
+    """Draw a set of practice cells into a new folder, whole or not at all.
 
     Args:
-        folder: where to; must not exist, or be empty.
-        patients: how many, 1 to 10,000. Splitting by patient asks for 20 or more.
-        cells: how many, at least one a patient. Both classes occur from 2 on.
-        seed: an int, 0 or more. The same one gives the same names and pixels on every computer.
-        progress: whether a progress bar is shown on stderr; None: if that is a terminal.
+        folder: Where to, a `str` or `pathlib.Path`; must not exist, or be empty.
+        patients: How many, 1 to 10,000. Splitting by patient asks for 20 or more.
+        cells: How many, at least one a patient. Both classes occur from 2 on.
+        seed: An int, 0 or more. The same one gives the same names and pixels on every computer.
+        progress: Whether to show a progress bar on stderr, if that is a terminal: a notebook prints
+            the same every time.
 
     Returns:
-        The `Path` of `folder / "cell_images"`.
+        The `pathlib.Path` of `folder / "cell_images"`.
 
     Raises:
-        ValueError: a number is out of range.
-        FileExistsError: the folder holds something already.
-        OSError: it cannot be written; nothing is left behind.
+        ValueError: A number is out of range.
+        FileExistsError: The folder holds something already.
+        OSError: It cannot be written; nothing is left behind.
     """
     patients, cells, seed = check_numbers(patients, cells, seed)
     folder = Path(folder)
-    refusal = f"{folder} already holds something: delete it, or give another folder."
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(refusal)
-    target = folder.resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        prefix=f"{target.name}.", dir=target.parent, ignore_cleanup_errors=True
-    ) as temporary:
-        drawn = Path(temporary) / "drawn"  # its own folder, with the usual permissions
-        for name in CLASSES:
-            (drawn / "cell_images" / name).mkdir(parents=True)
-        for label, name, image in tqdm(
-            draw_set(patients, cells, seed),
-            desc="Drawing",
-            unit=" cells",
-            total=cells,
-            disable=None if progress is None else not progress,
-        ):
-            # Level 1 takes a third of the time of the default and a tenth more space.
-            path = drawn / "cell_images" / CLASSES[label] / name
-            Image.fromarray(image).save(path, compress_level=1)
-        try:
-            if target.is_dir():
-                target.rmdir()  # Windows renames onto nothing, not even an empty folder
-            drawn.rename(target)
-        except OSError as error:
-            if target.is_dir() and any(target.iterdir()):  # another run was faster
-                raise FileExistsError(refusal) from error
-            raise
+    refuse_used(folder)
+    try:
+        with whole_folder(folder.resolve(), replace=False) as drawn:
+            write_cells(drawn / "cell_images", draw_set(patients, cells, seed), cells, progress)
+    except OSError:
+        refuse_used(folder)  # another run was faster
+        raise
     return folder / "cell_images"
+
+
+def refuse_used(folder):
+    """Raise `FileExistsError` unless a folder is empty or does not exist."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(
+            f"{folder} already holds something: delete it, or give another folder."
+        )
+
+
+def write_cells(folder, drawn, count, progress):
+    """Write cells, as `draw_patient` yields them, into the two folders of their classes."""
+    for name in CLASSES:
+        (folder / name).mkdir(parents=True)
+    # None: tqdm shows a bar on a terminal only.
+    bar = tqdm(drawn, "Drawing", count, unit=" cells", disable=None if progress else True)
+    for label, name, image in bar:
+        # Level 1 takes a third of the time of the default and a tenth more space.
+        Image.fromarray(image).save(folder / CLASSES[label] / name, compress_level=1)

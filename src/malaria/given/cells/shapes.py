@@ -4,13 +4,13 @@ Everything round in a drawn cell is one `Shape`, from the cell itself down to a 
 function, `depth`, says how far inside it a pixel lies.
 
 The same seed must give the same pixels on every computer. Arrays are therefore only added,
-multiplied, divided and rooted, which IEEE 754 rounds alike everywhere [1]; `np.exp` or `np.sin` may
-differ in the last bit between two processors. Single numbers may go through `math`.
+multiplied, divided and rooted, which IEEE 754 rounds the same way everywhere [1]; `np.exp` or
+`np.sin` may differ in the last bit between two processors. Single numbers may go through `math`.
 
 The figures beside the constants were measured on the complete set of the NIH cells [2]. Lengths are
 in pixels of its pictures, in which a cell is about 127 wide.
 
-Sources:
+Sources
     [1] IEEE 754-2019, section 5.4: the operations that must be correctly rounded
     [2] Rajaraman et al., 2018, PeerJ 6:e4568, https://doi.org/10.7717/peerj.4568
 """
@@ -34,8 +34,16 @@ class Shape(NamedTuple):
     wobble: tuple = ()  # complex, in parts of the radius: the k-th is a wave with k + 2 periods
 
 
+class Layer(NamedTuple):
+    """One thing that a cell is painted with, such as its stain, and where its pixels lie."""
+
+    levels: np.ndarray  # (H, W) float32, changed by `add`
+    x: np.ndarray  # (1, W) float32, the pixels' centres
+    y: np.ndarray  # (H, 1) float32
+
+
 def pixel_grid(left, top, width, height, step=1):
-    """The centres of pixels, `step` apart: x (1, width) and y (height, 1), float32."""
+    """The centres of pixels, `step` apart: x `(1, width)` and y `(height, 1)`, float32."""
     x = left + (np.arange(width, dtype=np.float32) + 0.5) * step
     y = top + (np.arange(height, dtype=np.float32) + 0.5) * step
     return x[None, :], y[:, None]
@@ -48,11 +56,11 @@ def depth(shape, x, y):
     and near enough for a cell.
 
     Args:
-        shape: a `Shape`.
-        x, y: float32 arrays that broadcast to (H, W).
+        shape: A `Shape`.
+        x, y: float32 arrays that broadcast to `(H, W)`.
 
     Returns:
-        (H, W) float32.
+        `(H, W)` float32.
     """
     cos, sin = math.cos(shape.turn), math.sin(shape.turn)
     x, y = x - float(shape.x), y - float(shape.y)
@@ -76,21 +84,20 @@ def smooth_step(x):
     return x * x * (3.0 - 2.0 * x)
 
 
-def add(layer, x, y, shape, strength=1.0, soft=6.0):
-    """Adds a soft-edged shape to a layer, in place.
+def add(layer, shape, strength=1.0, soft=6.0):
+    """Add a soft-edged shape to a layer, in place.
 
     Args:
-        layer: (H, W) float32.
-        x, y: its pixels' centres, (1, W) and (H, 1).
-        shape: a `Shape`.
-        strength: what is added in the middle.
-        soft: width of the edge in pixels, half of it outside the shape.
+        layer: A `Layer`.
+        shape: A `Shape`.
+        strength: What is added in the middle.
+        soft: Width of the edge in pixels, half of it outside the shape.
     """
     reach = shape.radius * shape.stretch * 1.5 + soft  # look only where the shape can be
-    columns = slice(*np.searchsorted(x[0], (shape.x - reach, shape.x + reach)))
-    rows = slice(*np.searchsorted(y[:, 0], (shape.y - reach, shape.y + reach)))
-    cover = smooth_step(depth(shape, x[:, columns], y[rows]) / soft + 0.5)
-    layer[rows, columns] += float(strength) * cover
+    columns = slice(*np.searchsorted(layer.x[0], (shape.x - reach, shape.x + reach)))
+    rows = slice(*np.searchsorted(layer.y[:, 0], (shape.y - reach, shape.y + reach)))
+    cover = smooth_step(depth(shape, layer.x[:, columns], layer.y[rows]) / soft + 0.5)
+    layer.levels[rows, columns] += float(strength) * cover
 
 
 def wobble(rng, size, waves=5):
@@ -103,10 +110,12 @@ def around(rng, body, reach):
     """A point in a random direction from the middle of a body.
 
     Args:
-        reach: how far, in parts of the way to the outline.
+        rng: A `numpy.random.Generator`.
+        body: A `Shape`.
+        reach: How far, in parts of the way to the outline.
 
     Returns:
-        (x, y), pixels.
+        `(x, y)`, floats, in pixels.
     """
     angle = rng.uniform(0, 2 * math.pi)
     ray = complex(math.cos(angle), math.sin(angle))
@@ -121,7 +130,7 @@ def value_noise(rng, height, width, spacing):
     """Smooth noise of SD near 1: random values `spacing` pixels apart, blended between.
 
     Returns:
-        (height, width) float32.
+        `(height, width)` float32.
     """
     knots = rng.standard_normal((height // spacing + 2, width // spacing + 2)).astype(np.float32)
     knots *= 1.35  # the blending takes a quarter of the SD
@@ -138,12 +147,13 @@ def cell_shapes(rng, radius, ragged, bitten):
     """The outline of a cell, what is attached to it, and what the segmentation cut away.
 
     Args:
-        radius: in pixels.
-        ragged: whether the segmentation went wrong: tails, remains of neighbours, bites, cuts.
-        bitten: whether one large piece is missing.
+        rng: A `numpy.random.Generator`.
+        radius: In pixels.
+        ragged: Whether the segmentation went wrong: tails, remains of neighbours, bites, cuts.
+        bitten: Whether one large piece is missing.
 
     Returns:
-        (body, lumps, cuts): a `Shape` and two lists of `Shape`.
+        `(body, lumps, cuts)`: a `Shape` and two lists of `Shape`.
     """
     # Axis ratios: median 1.16, 95% below 1.55.
     ratio = 1.0 + 0.09 * rng.gamma(1.2) if rng.random() < 0.95 else rng.uniform(1.4, 1.9)
@@ -171,7 +181,7 @@ def cell_shapes(rng, radius, ragged, bitten):
 
 
 def connected(inside, seed):
-    """The part of a mask (H, W) that hangs together, side by side, with the mask `seed`."""
+    """The part of a mask `(H, W)` that hangs together, side by side, with the mask `seed`."""
     reached = seed & inside
     while True:
         grown = reached.copy()
@@ -188,9 +198,13 @@ def connected(inside, seed):
 def cut_out(rng, body, lumps, cuts):
     """The mask of a cell, tightly cropped.
 
+    Args:
+        rng: A `numpy.random.Generator`.
+        body, lumps, cuts: What `cell_shapes` returns.
+
     Returns:
-        (mask, left, top): (H, W) bool, True inside, touching all four sides; and the place of its
-        upper left corner relative to the cell's centre, in pixels.
+        `(mask, left, top)`: `(H, W)` bool, True inside, touching all four sides; and the place of
+        its upper left corner relative to the cell's centre, ints, in pixels.
     """
     half = int(body.radius * 2.1 / GRID) + 1  # room for a stretched cell with its lumps
     x, y = pixel_grid(-half * GRID, -half * GRID, 2 * half, 2 * half, GRID)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from malaria.given.cells.folders import DATA, practice_cells
+from malaria.given.cells.images import check_images, find_cells, is_image_name
 from malaria.given.runs.run_folder import RUNS, RunFolder
-from malaria.utils import DATA, check_images, find_cells, is_image_name, practice_cells
 
 PRACTICE_CELLS = DATA / "practice_cells"
 SHOWN = 20  # sentences about refused files; the rest are counted

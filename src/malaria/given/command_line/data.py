@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from malaria.given.cells import nih_download, practice_cells
-from malaria.given.command_line.common import DATA, whole_number
+from malaria.given.cells.folders import DATA
+from malaria.given.cells.nih_download import fetch_nih_cells
+from malaria.given.cells.nih_zip import CREDIT, unpack_cells
+from malaria.given.cells.practice_cells import CELLS, PATIENTS, SEED, draw_cells
+from malaria.given.command_line.common import whole_number
 
 
 def add_parser(commands):
@@ -23,7 +26,7 @@ def add_parser(commands):
         metavar="FOLDER",
         help="default: data/practice_cells, data/nih_cells or data/from_zip",
     )
-    for name, least, default in (("patients", 2, 60), ("cells", 4, 2400), ("seed", 0, 0)):
+    for name, least, default in (("patients", 2, PATIENTS), ("cells", 4, CELLS), ("seed", 0, SEED)):
         parser.add_argument(
             f"--{name}",
             type=whole_number(least),
@@ -36,15 +39,13 @@ def add_parser(commands):
 def run(arguments):
     """Run the command; returns the exit status."""
     if arguments.nih:
-        cells = nih_download.fetch_nih_cells(arguments.out or DATA / "nih_cells")
-        print(nih_download.CREDIT)
+        cells = fetch_nih_cells(arguments.out or DATA / "nih_cells")
+        print(CREDIT)
     elif arguments.from_zip:
-        cells = nih_download.unpack_cells(arguments.from_zip, arguments.out or DATA / "from_zip")
-        print(nih_download.CREDIT)
+        cells = unpack_cells(arguments.from_zip, arguments.out or DATA / "from_zip")
+        print(CREDIT)
     else:
         folder = arguments.out or DATA / "practice_cells"
-        cells = practice_cells.draw_cells(
-            folder, arguments.patients, arguments.cells, arguments.seed
-        )
+        cells = draw_cells(folder, arguments.patients, arguments.cells, arguments.seed)
     print(f"The cells are in {cells}")
     return 0

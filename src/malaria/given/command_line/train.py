@@ -15,7 +15,7 @@ from malaria.given.runs.results import Result, as_json, dark_spot_result, networ
 from malaria.given.runs.run_folder import RUNS, RunFolder
 from malaria.given.runs.split_cells import SETS, SplitCells
 from malaria.given.system.json_file import write_json
-from malaria.given.system.lock import only_run
+from malaria.given.system.lock import locked
 from malaria.given.system.quiet_start import import_tensorflow
 
 STATISTICS_CELLS = 1000  # give a channel's mean and standard deviation to 0.5%, in 50 MB
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{name:6}{len(rows):6} cells of {len(set(cells.patients[rows])):3} patients")
 
     import_tensorflow()
-    with only_run(folder.lock):
+    with locked(folder.lock):
         begin(folder, settings, cells)
         epochs = train_and_export(folder, settings, cells)
         stopped = epochs < settings.whole_epochs + settings.head_epochs

@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image
 
 from malaria.given import pictures
-from malaria.given.cells.nih_download import CREDIT
+from malaria.given.cells.images import CLASSES
+from malaria.given.cells.nih_zip import CREDIT
 from malaria.given.dark_spot import THRESHOLD
 from malaria.given.runs.results import COLUMNS, Result
 from malaria.given.runs.run_folder import RunFolder
@@ -24,7 +25,6 @@ from malaria.given.runs.split_cells import SplitCells
 from malaria.given.scores import interval_by_patient
 from malaria.given.system.json_file import read_json
 from malaria.given.system.whole import whole_file
-from malaria.utils import CLASSES
 
 MISTAKES = 12  # shown: the surest wrong answers
 

@@ -5,8 +5,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def only_run(path):
-    """Hold the lock file at `path`, whose folder is made if need be.
+def locked(path):
+    """Hold the lock file at `path`, so that no other process can.
+
+    Args:
+        path: A `pathlib.Path`; its folder is made if need be.
 
     Raises:
         BlockingIOError: Another process holds the lock.

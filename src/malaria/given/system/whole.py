@@ -29,22 +29,33 @@ def whole_file(path):
 
 
 @contextmanager
-def whole_folder(path):
+def whole_folder(path, replace=True, unfinished=None):
     """Fill a folder beside its place, and move it there when it is complete.
 
     Args:
-        path: Where the folder is to be, a `str` or `pathlib.Path`; replaced if it is there.
+        path: Where the folder is to be, a `str` or `pathlib.Path`.
+        replace: Whether to replace a folder that is there with all that it holds. If not, an empty
+            one at most gives way.
+        unfinished: The folder's path meanwhile, beside its place; by default one that no other
+            process uses. Give a fixed one where a lock keeps the others away, so that the next run
+            removes what a killed one left.
 
     Yields:
         Where to write meanwhile, a `pathlib.Path` that does not exist yet. After an error it is
         removed.
+
+    Raises:
+        OSError: The folder is there, holds something, and is not to be replaced.
     """
     path = Path(path)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    unfinished = unfinished or path.with_name(f"{path.name}.{os.getpid()}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a killed run of the same number
     try:
         yield unfinished
         if path.is_dir():
-            shutil.rmtree(path)
+            # Windows renames onto nothing, not even an empty folder.
+            remove = shutil.rmtree if replace else os.rmdir
+            remove(path)
         rename_patiently(unfinished, path)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

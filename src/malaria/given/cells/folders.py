@@ -1,0 +1,37 @@
+"""Where the cells of this project lie: the practice cells, drawn when needed; the real ones."""
+
+from malaria import PROJECT
+from malaria.given.cells.practice_cells import CELLS, PATIENTS, SEED, draw_cells
+
+DATA = PROJECT / "data"
+
+
+def practice_cells(patients=PATIENTS, cells=CELLS, seed=SEED):
+    """The folder of a set of practice cells, drawn when it is asked for the first time.
+
+    Args:
+        patients, cells, seed: As in `malaria data`; each choice has a folder of its own.
+
+    Returns:
+        A `pathlib.Path` with the folders `Parasitized` and `Uninfected`.
+
+    Raises:
+        ValueError: A number is out of range.
+        OSError: The folder cannot be written, or holds something else.
+    """
+    default = (patients, cells, seed) == (PATIENTS, CELLS, SEED)
+    name = "practice_cells" if default else f"practice_cells_{patients}_{cells}_{seed}"
+    folder = DATA / name
+    if not (folder / "cell_images").is_dir():
+        try:
+            draw_cells(folder, patients, cells, seed)
+        except FileExistsError:
+            if not (folder / "cell_images").is_dir():  # not merely drawn by another notebook
+                raise
+    return folder / "cell_images"
+
+
+def nih_cells():
+    """The folder of the real cells, or None unless `malaria data --nih` has fetched them."""
+    folder = DATA / "nih_cells" / "cell_images"
+    return folder if folder.is_dir() else None
