@@ -145,7 +145,8 @@ def leaked_patients(patients, first, second):
         An array of the leaked patients' names, each once. Empty for an honest split.
 
     Examples:
-        >>> print(*leaked_patients(["C1", "C1", "C2", "C3"], first=[0, 2], second=[1, 3]))
+        >>> patients = np.array(["C1", "C1", "C2", "C3"])
+        >>> print(*leaked_patients(patients, first=np.array([0, 2]), second=np.array([1, 3])))
         C1
     """
     # Exercise 1.4: intersect the patients of the two sides
