@@ -21,6 +21,10 @@ def count_traces(function, calls):
 
     Returns:
         The number of traces, an int.
+
+    Examples:
+        >>> count_traces(lambda x: x + x, [(tf.constant(1),), (tf.constant(2),)])
+        1
     """
     # Exercise 4.1: compile, make the calls, ask for the tracing count
     compiled = tf.function(function)
@@ -40,6 +44,12 @@ def compile_classifier(model, image_size):
     Returns:
         A `tf.function` from `(B, S, S, 3)` to P(parasitized), `(B,)`. It is traced once, whatever
         the batch size B, and follows the model's weights as they change.
+
+    Examples:
+        >>> from malaria.cnn_model import CNN
+        >>> classify = compile_classifier(CNN(image_size=16, channels=(8,)), image_size=16)
+        >>> classify(tf.zeros((5, 16, 16, 3))).shape
+        TensorShape([5])
     """
     # Exercise 4.2: leave the batch size open in the signature
     dtype = model.trainable_variables[0].dtype
@@ -52,7 +62,15 @@ def compile_classifier(model, image_size):
 
 
 class RunningMean(tf.Module):
-    """The mean of all values seen so far, however they were batched."""
+    """The mean of all values seen so far, however they were batched.
+
+    Examples:
+        >>> mean = RunningMean()
+        >>> mean.update(tf.constant([1.0, 2.0, 3.0]))
+        >>> mean.update(tf.constant([6.0]))
+        >>> float(mean.result())
+        3.0
+    """
 
     def __init__(self):
         """Start with no value seen."""
@@ -83,7 +101,7 @@ class RunningMean(tf.Module):
 def average_over_views(classify, images, views):
     """Average a classifier over the first symmetries of the square [2].
 
-    View k = 0..3 is the image after k quarter turns (`tf.image.rot90`); view 4 + k is its
+    View k = 0 to 3 is the image after k quarter turns (`tf.image.rot90`); view 4 + k is its
     left-right mirror image after k quarter turns.
 
     Args:
@@ -96,6 +114,12 @@ def average_over_views(classify, images, views):
 
     Raises:
         ValueError: `views` is an int outside 1 to 8, or the images are not square.
+
+    Examples:
+        >>> image = tf.repeat([[[[1.0], [2.0]], [[3.0], [4.0]]]], 3, axis=3)  # 1 2 above 3 4
+        >>> mean = average_over_views(lambda images: images[:, 0, 0, 0], image, views=4)
+        >>> mean.numpy().tolist()  # each of the four corners has been the top left one
+        [2.5]
     """
     images = tf.convert_to_tensor(images)
     if isinstance(views, int) and not 1 <= views <= 8:
@@ -124,6 +148,15 @@ def make_augmenter(seed):
     Returns:
         A `tf.function` from images `(B, S, S, 3)` in [0, 1] to images of the same shape and dtype.
         Images keep their place in the batch, so the labels stay true.
+
+    Examples:
+        >>> images = tf.random.stateless_uniform((4, 8, 8, 3), seed=(0, 0))
+        >>> augment, again = make_augmenter(seed=1), make_augmenter(seed=1)
+        >>> first, second = augment(images), augment(images)
+        >>> bool(tf.reduce_all(first == second))
+        False
+        >>> bool(tf.reduce_all(first == again(images)))
+        True
     """
     # Exercise 4.5: keep the state of the draws outside the function
     generator = tf.random.Generator.from_seed(seed)
@@ -145,6 +178,13 @@ def compile_epoch(step):
     Returns:
         A function from a `tf.data.Dataset` of batches to the mean loss over all examples, a scalar:
         a short last batch weighs as much as its examples. Traced once over the epochs.
+
+    Examples:
+        >>> losses = tf.range(9.0)  # in batches of 4, 4 and 1
+        >>> batches = tf.data.Dataset.from_tensor_slices((losses, losses)).batch(4)
+        >>> epoch = compile_epoch(lambda images, labels: tf.reduce_mean(images))
+        >>> float(epoch(batches))
+        4.0
     """
     # Exercise 4.6: loop over the dataset in the graph, weigh by batch
     mean = RunningMean()

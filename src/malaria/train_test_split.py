@@ -7,7 +7,7 @@ parasite, so whole patients are split, never single cells.
 Sources
     [1] Rajaraman et al., "Pre-trained convolutional neural networks as feature extractors toward
         improved malaria parasite detection in thin blood smear images", PeerJ 6:e4568, 2018: the
-        cells, and the fall from .986 to .959 once the split is by patient.
+        cells, and the fall from 0.986 to 0.959 once the split is by patient.
     [2] Kaufman et al., "Leakage in data mining", ACM TKDD 6(4), 2012: leakage in general.
 """
 
@@ -29,6 +29,10 @@ def patient_of(path):
 
     Raises:
         ValueError: The file name does not start with a patient.
+
+    Examples:
+        >>> patient_of("Parasitized/C33P1thinF_IMG_20150619_114756a_cell_179.png")
+        'C33'
     """
     raise NotImplementedError("Exercise 1.1: find the patient at the start of the file name")
 
@@ -45,6 +49,13 @@ def shuffle_together(*arrays, seed):
 
     Raises:
         ValueError: The arrays differ in length.
+
+    Examples:
+        >>> numbers, squares = shuffle_together([1, 2, 3, 4], [1, 4, 9, 16], seed=0)
+        >>> [int(square) for square in sorted(squares)]
+        [1, 4, 9, 16]
+        >>> np.array_equal(numbers**2, squares)
+        True
     """
     arrays = tuple(np.asarray(array) for array in arrays)
     if len({len(array) for array in arrays}) != 1:
@@ -72,6 +83,15 @@ def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     Raises:
         ValueError: The lengths differ, the fractions do not sum to 1, or there are fewer patients
             than sets.
+
+    Examples:
+        >>> patients = np.repeat([f"C{k}" for k in range(20)], 10)  # 10 cells of each
+        >>> labels = np.tile([0, 1], 100)
+        >>> train, val, test = split_by_patient(patients, labels)
+        >>> len(train), len(val), len(test)
+        (120, 40, 40)
+        >>> len(set(patients[train])), len(set(patients[val])), len(set(patients[test]))
+        (12, 4, 4)
     """
     patients, labels, fractions = np.asarray(patients), np.asarray(labels), np.asarray(fractions)
     if len(patients) != len(labels):
@@ -96,6 +116,11 @@ def leaked_patients(patients, first, second):
 
     Returns:
         An array of the leaked patients' names, each once. Empty for an honest split.
+
+    Examples:
+        >>> patients = np.array(["C1", "C1", "C2", "C3"])
+        >>> print(*leaked_patients(patients, first=np.array([0, 2]), second=np.array([1, 3])))
+        C1
     """
     raise NotImplementedError("Exercise 1.4: intersect the patients of the two sides")
 
@@ -117,6 +142,13 @@ def majority_baseline(patients, labels, train, test):
 
     Raises:
         ValueError: One of the two sets is empty.
+
+    Examples:
+        >>> patients, labels = ["C1", "C1", "C2", "C2"], [1, 1, 0, 0]
+        >>> majority_baseline(patients, labels, train=[0, 2], test=[1, 3])  # both leaked
+        1.0
+        >>> majority_baseline(patients, labels, train=[0, 1], test=[2, 3])  # C2 is unknown
+        0.0
     """
     patients, labels = np.asarray(patients), np.asarray(labels)
     if len(train) == 0 or len(test) == 0:

@@ -101,9 +101,7 @@ def count_traces(function, calls):
     )
 
 
-@wrong(
-    "4.1", "A function that was counted before was taken out compiled: each count starts afresh."
-)
+@wrong("4.1", "A function that was counted before stayed compiled: each count must start afresh.")
 def count_traces(function, calls, compiled={}):
     kept = compiled.setdefault(function, tf.function(function))
     for arguments in calls:
@@ -214,7 +212,7 @@ def compile_classifier(model, image_size):
     )
 
 
-@wrong("4.2", "It asks the model for a dtype attribute, which CNN has not.")
+@wrong("4.2", "It asks the model for a dtype attribute, which CNN does not have.")
 def compile_classifier(model, image_size):
     return tf.function(
         lambda images: tf.nn.softmax(model(images, training=False))[:, 1],
@@ -287,7 +285,7 @@ class RunningMean(reference.RunningMean):
         super().update(tf.reduce_mean(tf.cast(values, tf.float64))[None])
 
 
-@wrong("4.3", "The state is kept in Python: in a graph it is counted once.")
+@wrong("4.3", "The state is kept in Python: in a graph it changes once, while the graph is traced.")
 class RunningMean(tf.Module):
     def __init__(self):
         super().__init__()
@@ -311,7 +309,7 @@ class RunningMean(reference.RunningMean):
         super().update(values)
 
 
-@wrong("4.3", "Of no values the mean is NaN instead of 0.")
+@wrong("4.3", "The mean of no values is NaN instead of 0.")
 class RunningMean(reference.RunningMean):
     def result(self):
         return self.total / self.count
@@ -342,13 +340,12 @@ class RunningMean(reference.RunningMean):
         self.count.assign_add(1.0)
 
 
-@wrong("4.3", "The number of values was taken from the first axis only.")
+@wrong("4.3", "One value of each batch was added, but not counted.")
 class RunningMean(reference.RunningMean):
     def update(self, values):
         values = tf.cast(values, tf.float64)
         self.total.assign_add(tf.reduce_sum(values))
-        first = tf.shape(tf.reshape(values, (-1,)))[0]
-        self.count.assign_add(tf.cast(tf.maximum(first - 1, 1), tf.float64))
+        self.count.assign_add(tf.cast(tf.maximum(tf.size(values) - 1, 1), tf.float64))
 
 
 @wrong("4.3", "The number of values was taken from the first axis only.")
@@ -460,7 +457,7 @@ class RunningMean(reference.RunningMean):
         self.count.assign(0.0)
 
 
-@wrong("4.3", "A mean of NaN became 0, which hides a loss that has run away.")
+@wrong("4.3", "A mean of NaN became 0, which hides a loss that has diverged.")
 class RunningMean(reference.RunningMean):
     def result(self):
         mean = self.total / self.count
@@ -493,6 +490,7 @@ class RunningMean(tf.Module):
 
 
 def square_views(images, views):
+    """The images as a tensor, after the checks that the stub is given."""
     if isinstance(views, int) and not 1 <= views <= 8:
         raise ValueError("views must lie in 1 to 8")
     images = tf.convert_to_tensor(images)
@@ -501,23 +499,24 @@ def square_views(images, views):
     return images
 
 
-def loop(classify, images, views, view_of, scale=None):
-    """The reference's loop with another view."""
-    images = square_views(images, views)
-    views = tf.cast(views, tf.int32)
-
-    def add(k, total):
-        found = classify(tf.ensure_shape(view_of(images, k), images.shape))
-        return k + 1, total + tf.cast(found, images.dtype)
-
-    start = tf.constant(0), tf.zeros(tf.shape(images)[:1], images.dtype)
-    _, total = tf.while_loop(lambda k, _: k < views, add, start)
-    return total / tf.cast(views if scale is None else scale, images.dtype)
-
-
 def true_view(images, k):
     mirrored = tf.cond(k < 4, lambda: images, lambda: tf.image.flip_left_right(images))
     return tf.image.rot90(mirrored, k % 4)
+
+
+def loop(classify, images, views, view_of=true_view, scale=None, dtype=None, batch_of=tf.shape):
+    """The reference's loop with one part replaced."""
+    images = square_views(images, views)
+    views = tf.cast(views, tf.int32)
+    dtype = dtype or images.dtype
+
+    def add(k, total):
+        found = classify(tf.ensure_shape(view_of(images, k), images.shape))
+        return k + 1, total + tf.cast(found, dtype)
+
+    start = tf.constant(0), tf.zeros(batch_of(images)[:1], dtype)
+    _, total = tf.while_loop(lambda k, _: k < views, add, start)
+    return total / tf.cast(views if scale is None else scale, dtype)
 
 
 @wrong("4.4", "The loop is Python's: classify is traced eight times.")
@@ -542,7 +541,7 @@ def average_over_views(classify, images, views):
     return loop(classify, images, views, view)
 
 
-@wrong("4.4", "The views come in another order: turned and mirrored by turns.")
+@wrong("4.4", "The views come in another order: plain and mirrored alternate.")
 def average_over_views(classify, images, views):
     def view(images, k):
         flipped = tf.cond(k % 2 < 1, lambda: images, lambda: tf.image.flip_left_right(images))
@@ -553,15 +552,15 @@ def average_over_views(classify, images, views):
 
 @wrong("4.4", "The sum was divided by 8 whatever the number of views.")
 def average_over_views(classify, images, views):
-    return loop(classify, images, views, true_view, scale=8)
+    return loop(classify, images, views, scale=8)
 
 
 @wrong("4.4", "The answers were summed, not averaged.")
 def average_over_views(classify, images, views):
-    return loop(classify, images, views, true_view, scale=1)
+    return loop(classify, images, views, scale=1)
 
 
-@wrong("4.4", "The images were turned the other way round.")
+@wrong("4.4", "The images were turned in the other direction.")
 def average_over_views(classify, images, views):
     def view(images, k):
         flipped = tf.cond(k < 4, lambda: images, lambda: tf.image.flip_left_right(images))
@@ -570,71 +569,51 @@ def average_over_views(classify, images, views):
     return loop(classify, images, views, view)
 
 
-@wrong("4.4", "The pictures were averaged instead of the answers.")
+@wrong("4.4", "The image as it is was classified in the place of each of its views.")
 def average_over_views(classify, images, views):
-    images = square_views(images, views)
-    mean = loop(lambda x: x[:, 0, 0, 0], images, views, true_view) * 0
-    return classify(images) + tf.cast(mean, images.dtype)
+    return loop(classify, images, views, lambda images, k: images)
 
 
 @wrong("4.4", "One view too many was taken.")
 def average_over_views(classify, images, views):
     images = square_views(images, views)
     more = tf.minimum(tf.cast(views, tf.int32) + 1, 8)
-    return loop(classify, images, more, true_view)
-
-
-def loop2(classify, images, views, dtype=None, batch=None, cast=True, check=True):
-    images = tf.convert_to_tensor(images)
-    if isinstance(views, int) and not 1 <= views <= 8:
-        raise ValueError("views must lie in 1 to 8")
-    if check and images.shape[1] != images.shape[2]:
-        raise ValueError("not square")
-    views = tf.cast(views, tf.int32)
-    dtype = dtype or images.dtype
-
-    def add(k, total):
-        found = classify(tf.ensure_shape(true_view(images, k), images.shape))
-        return k + 1, total + (tf.cast(found, dtype) if cast else found)
-
-    start = tf.constant(0), tf.zeros(batch(images) if batch else tf.shape(images)[:1], dtype)
-    _, total = tf.while_loop(lambda k, _: k < views, add, start)
-    return total / tf.cast(views, dtype)
+    return loop(classify, images, more)
 
 
 @wrong(
     "4.4", "The sum started from the static batch size, which is unknown where the batch is open."
 )
 def average_over_views(classify, images, views):
-    return loop2(classify, images, views, batch=lambda x: (x.shape[0],))
+    return loop(classify, images, views, batch_of=lambda x: x.shape)
 
 
 @wrong("4.4", "The mean is always float64.")
 def average_over_views(classify, images, views):
-    return loop2(classify, images, views, dtype=tf.float64)
+    return loop(classify, images, views, dtype=tf.float64)
 
 
 @wrong("4.4", "A negative number of views is not refused.")
 def average_over_views(classify, images, views):
     if isinstance(views, int) and (views == 0 or views > 8):
-        raise ValueError("x")
+        raise ValueError("views must lie in 1 to 8")
     if isinstance(views, int) and views < 0:
         views = 1
-    return loop(classify, images, views, true_view)
+    return loop(classify, images, views)
 
 
 @wrong("4.4", "The answers' dtype is fixed at float64.")
 def average_over_views(classify, images, views):
     images = square_views(images, views)
-    p = tf.map_fn(
+    found = tf.map_fn(
         lambda k: classify(tf.ensure_shape(true_view(images, k), images.shape)),
         tf.range(views),
         fn_output_signature=tf.float64,
     )
-    return tf.reduce_mean(p, 0)
+    return tf.reduce_mean(found, axis=0)
 
 
-@wrong("4.4", "The views were averaged and classified once; the probabilities are to be averaged.")
+@wrong("4.4", "The views were averaged and then classified; the answers are to be averaged.")
 def average_over_views(classify, images, views):
     mean = reference.average_over_views(lambda view: view, images, views)
     return classify(mean)
@@ -661,6 +640,17 @@ def average_over_views(classify, images, views):
 # 4.5
 
 
+def augmenter_with(seed, change):
+    """An augmenter like the reference, with another change of the images."""
+    generator = tf.random.Generator.from_seed(seed)
+
+    @tf.function
+    def augment(images):
+        return change(images, generator.make_seeds(2))
+
+    return augment
+
+
 @wrong("4.5", "NumPy drew the seed while the graph was traced: every call draws the same.")
 def make_augmenter(seed):
     rng = np.random.default_rng(seed)
@@ -682,17 +672,17 @@ def make_augmenter(seed):
     return augment
 
 
-@wrong("4.5", "The seed is not used: a second augmenter with it draws otherwise.")
+@wrong("4.5", "The seed is not used: a second augmenter with the same seed draws differently.")
 def make_augmenter(seed):
     return reference.make_augmenter(int(np.random.SeedSequence().entropy % 2**31))
 
 
-@wrong("4.5", "All augmenters share one generator: a second one does not start anew.")
+@wrong("4.5", "There is one augmenter for all: a second one does not start afresh.")
 def make_augmenter(seed, shared={}):
     return shared.setdefault("one", reference.make_augmenter(seed))
 
 
-@wrong("4.5", "It is not compiled, or a plain function stands around what is.")
+@wrong("4.5", "The augmentation is not compiled: it runs operation by operation.")
 def make_augmenter(seed):
     generator = tf.random.Generator.from_seed(seed)
 
@@ -738,16 +728,6 @@ def make_augmenter(seed):
     return augment
 
 
-def gen_augmenter(seed, change):
-    generator = tf.random.Generator.from_seed(seed)
-
-    @tf.function
-    def augment(images):
-        return change(images, generator.make_seeds(2))
-
-    return augment
-
-
 @wrong("4.5", "One turn and one stain were drawn for the whole batch.")
 def make_augmenter(seed):
     def change(x, s):
@@ -755,10 +735,10 @@ def make_augmenter(seed):
         g = tf.random.stateless_uniform((3,), s[:, 1], 0.9, 1.1, x.dtype)
         return tf.clip_by_value(tf.ensure_shape(tf.image.rot90(x, k), x.shape) * g, 0, 1)
 
-    return gen_augmenter(seed, change)
+    return augmenter_with(seed, change)
 
 
-@wrong("4.5", "The last axis was reversed: RGB becomes BGR.")
+@wrong("4.5", "In half of the images the last axis was reversed: RGB becomes BGR.")
 def make_augmenter(seed):
     def change(x, s):
         x = jitter_stain(flip_and_rotate(x, s[:, 0]), s[:, 1])
@@ -768,7 +748,7 @@ def make_augmenter(seed):
             tf.reverse(x, [-1]),
         )
 
-    return gen_augmenter(seed, change)
+    return augmenter_with(seed, change)
 
 
 @wrong("4.5", "The stained images are not clipped to [0, 1].")
@@ -779,17 +759,17 @@ def make_augmenter(seed):
             (tf.shape(x)[0], 1, 1, 3), s[:, 1], 0.9, 1.1, x.dtype
         )
 
-    return gen_augmenter(seed, change)
+    return augmenter_with(seed, change)
 
 
 @wrong("4.5", "float64 images come back as float32.")
 def make_augmenter(seed):
-    return gen_augmenter(
+    return augmenter_with(
         seed, lambda x, s: jitter_stain(flip_and_rotate(tf.cast(x, tf.float32), s[:, 0]), s[:, 1])
     )
 
 
-@wrong("4.5", "float32 gains cannot be multiplied with float64 images.")
+@wrong("4.5", "float64 images cannot be multiplied by float32 gains.")
 def make_augmenter(seed):
     def change(x, s):
         x = flip_and_rotate(x, s[:, 0])
@@ -797,7 +777,7 @@ def make_augmenter(seed):
             x * tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 3), s[:, 1], 0.9, 1.1), 0, 1
         )
 
-    return gen_augmenter(seed, change)
+    return augmenter_with(seed, change)
 
 
 @wrong("4.5", "A random half was cut out: the parasite may be lost, and the label false.")
@@ -808,7 +788,7 @@ def make_augmenter(seed):
         y = tf.image.resize(x[:, o[0] : o[0] + n // 2, o[1] : o[1] + n // 2], (n, n))
         return tf.ensure_shape(jitter_stain(y, s[:, 1]), x.shape)
 
-    return gen_augmenter(seed, change)
+    return augmenter_with(seed, change)
 
 
 @wrong("4.5", "The pixels were shuffled: what makes a cell parasitized is lost.")
@@ -819,22 +799,19 @@ def make_augmenter(seed):
         order = tf.argsort(tf.random.stateless_uniform((h * w,), s[:, 0]))
         return jitter_stain(tf.reshape(tf.gather(flat, order, axis=1), x.shape), s[:, 1])
 
-    return gen_augmenter(seed, change)
-
-
-HOLD = []
+    return augmenter_with(seed, change)
 
 
 @wrong("4.5", "All augmenters share one generator, which each new one resets.")
-def make_augmenter(seed):
-    if not HOLD:
-        HOLD.append(tf.random.Generator.from_seed(seed))
-    SHARED = HOLD[0]
-    SHARED.reset_from_seed(seed)
+def make_augmenter(seed, shared={}):
+    if "generator" not in shared:
+        shared["generator"] = tf.random.Generator.from_seed(seed)
+    generator = shared["generator"]
+    generator.reset_from_seed(seed)
 
     @tf.function
     def augment(images):
-        seeds = SHARED.make_seeds(2)
+        seeds = generator.make_seeds(2)
         return jitter_stain(flip_and_rotate(images, seeds[:, 0]), seeds[:, 1])
 
     return augment
@@ -842,12 +819,12 @@ def make_augmenter(seed):
 
 @wrong("4.5", "TensorFlow's global generator was replaced.")
 def make_augmenter(seed):
-    tf.random.set_global_generator(tf.random.Generator.from_seed(seed))
-    g = tf.random.get_global_generator()
+    generator = tf.random.Generator.from_seed(seed)
+    tf.random.set_global_generator(generator)
 
     @tf.function
     def augment(images):
-        seeds = g.make_seeds(2)
+        seeds = generator.make_seeds(2)
         return jitter_stain(flip_and_rotate(images, seeds[:, 0]), seeds[:, 1])
 
     return augment
@@ -861,7 +838,7 @@ def make_augmenter(seed):
             x * tf.random.stateless_uniform((x.shape[0], 1, 1, 3), s[:, 1], 0.9, 1.1, x.dtype), 0, 1
         )
 
-    return gen_augmenter(seed, change)
+    return augmenter_with(seed, change)
 
 
 @wrong("4.5", "Ten draws were made in advance and used in turn.")
@@ -997,7 +974,7 @@ def compile_epoch(step):
     return epoch
 
 
-@wrong("4.6", "Only the first batch is looked at.")
+@wrong("4.6", "Only the first batch is taken.")
 def compile_epoch(step):
     inner = reference.compile_epoch(step)
     return lambda dataset: inner(dataset.take(1))
@@ -1048,7 +1025,7 @@ def compile_epoch(step):
     return lambda dataset: inner(dataset.shuffle(100, seed=1))
 
 
-@wrong("4.6", "The step is compiled, the loop is Python's.")
+@wrong("4.6", "The step is compiled, but the loop is Python's.")
 def compile_epoch(step):
     compiled = tf.function(step, reduce_retracing=True)
 
@@ -1063,7 +1040,7 @@ def compile_epoch(step):
     return epoch
 
 
-@wrong("4.6", "The step is compiled with an open batch, the loop is Python's.")
+@wrong("4.6", "The step is compiled with an open batch, but the loop is Python's.")
 def compile_epoch(step):
     compiled = {}
 
