@@ -6,12 +6,12 @@ properties that the exercise should have. They are tested in the exercise's own 
 """
 
 import random
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from malaria.given.exercises import BY_NUMBER
 
@@ -26,7 +26,7 @@ class Example(NamedTuple):
         number: The exercise.
         call: What is called: a function of the inputs, and of `seed` where `seeds` are given, to an
             array, a tensor or a nest of them.
-        inputs: A function from a float dtype, `tf.float32` or `tf.float64`, to a tuple of inputs.
+        inputs: A function from a float dtype, `np.float32` or `np.float64`, to a tuple of inputs.
         dtype: Whether floats come out in the dtype in which they went in.
         batched: The places of the inputs whose first axis is the batch; the call must then work in
             a graph that leaves its size open.
@@ -47,7 +47,7 @@ class Example(NamedTuple):
         """The name of the function or class."""
         return BY_NUMBER[self.number].name
 
-    def result(self, dtype=tf.float32, seed=None):
+    def result(self, dtype=np.float32, seed=None):
         """What the call returns, by default with the first seed: a flat list of NumPy arrays."""
         inputs = self.inputs(dtype)
         if not self.seeds:
@@ -57,7 +57,11 @@ class Example(NamedTuple):
 
 def arrays(nest):
     """The arrays in a nest of tensors, arrays and numbers, a flat list."""
-    return [np.asarray(part) for part in tf.nest.flatten(nest)]
+    if isinstance(nest, dict):
+        nest = list(nest.values())
+    if isinstance(nest, (list, tuple)):
+        return [array for part in nest for array in arrays(part)]
+    return [np.asarray(nest)]
 
 
 def equal(first, second):
@@ -70,16 +74,19 @@ def equal(first, second):
 
 def dtype_kept(example):
     """Floats come out in the dtype in which they went in: lessons compare in float64."""
-    for dtype in (tf.float32, tf.float64):
+    for dtype in (np.float32, np.float64):
         found = {a.dtype.name for a in example.result(dtype) if a.dtype.kind == "f"}
-        assert found == {dtype.name}, (
-            f"With inputs in {dtype.name}, {example.name} returned {' and '.join(sorted(found))}."
+        asked = np.dtype(dtype).name
+        assert found == {asked}, (
+            f"With inputs in {asked}, {example.name} returned {' and '.join(sorted(found))}."
         )
 
 
 def open_batch(example):
     """In a graph the batch size may be open, as it is for the last, short batch of a data set."""
-    inputs = [tf.convert_to_tensor(x) for x in example.inputs(tf.float32)]
+    import tensorflow as tf  # lesson 1 does without it, and starts sooner
+
+    inputs = [tf.convert_to_tensor(x) for x in example.inputs(np.float32)]
     seed = {"seed": example.seeds[0]} if example.seeds else {}
     batches = [inputs[k] for k in example.batched]
     signature = [tf.TensorSpec((None, *batch.shape[1:]), batch.dtype) for batch in batches]
@@ -114,18 +121,20 @@ def seed_obeyed(example):
 
 
 def global_state_untouched(example):
-    """The global seeds of TensorFlow, NumPy and Python are neither set nor drawn from."""
+    """The global seeds of NumPy, Python and TensorFlow are neither set nor drawn from."""
+    tensorflow = sys.modules.get("tensorflow")  # lesson 1 does without it
 
     def next_draws(call):
-        tf.random.set_seed(11)
-        np.random.seed(12)  # noqa: NPY002
-        random.seed(13)
+        np.random.seed(11)  # noqa: NPY002
+        random.seed(12)
+        if tensorflow:
+            tensorflow.random.set_seed(13)
         if call:
             example.result()
         return {
-            "TensorFlow": float(tf.random.uniform(())),
             "NumPy": float(np.random.random()),  # noqa: NPY002
             "Python": random.random(),
+            "TensorFlow": float(tensorflow.random.uniform(())) if tensorflow else None,
         }
 
     before, after = next_draws(call=False), next_draws(call=True)
@@ -137,11 +146,11 @@ def global_state_untouched(example):
 
 def inputs_untouched(example):
     """What was passed in is as it was: arrays may be in use elsewhere."""
-    inputs = example.inputs(tf.float32)
+    inputs = example.inputs(np.float32)
     before = [a.copy() for a in arrays(inputs)]
     seed = {"seed": example.seeds[0]} if example.seeds else {}
     example.call(*inputs, **seed)
-    assert equal(before, arrays(inputs)), f"{example.name} changed an array that it was given."
+    assert equal(before, arrays(inputs)), f"{example.name} changed what it was given."
 
 
 def properties_of(example):

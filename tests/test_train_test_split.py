@@ -541,8 +541,8 @@ test_properties = properties.tests_of(
         "1.2",
         lambda first, second, seed: train_test_split.shuffle_together(first, second, seed=seed),
         inputs=lambda dtype: (
-            np.arange(30, dtype=dtype.as_numpy_dtype),
-            np.arange(60, dtype=dtype.as_numpy_dtype).reshape(30, 2),
+            np.arange(30, dtype=dtype),
+            np.arange(60, dtype=dtype).reshape(30, 2),
         ),
         dtype=True,
         seeds=(3, 4),
