@@ -25,6 +25,10 @@ def gradient_at(function, point):
 
     Returns:
         A tensor of the shape and dtype of `point`.
+
+    Examples:
+        >>> gradient_at(lambda x: tf.reduce_sum(x**2), tf.constant([1.0, -2.0])).numpy().tolist()
+        [2.0, -4.0]
     """
     point = tf.convert_to_tensor(point)
     # Exercise 5.1: watch the point, record the function, ask the tape
@@ -45,6 +49,11 @@ def numerical_gradient(function, point, epsilon=1e-3):
 
     Returns:
         A tensor of the shape and dtype of `point`.
+
+    Examples:
+        >>> point = tf.constant([1.0, 2.0, 3.0], tf.float64)
+        >>> numerical_gradient(tf.reduce_prod, point).numpy().round(6).tolist()
+        [6.0, 3.0, 2.0]
     """
     point = tf.convert_to_tensor(point)
     # Exercise 5.2: (f(x + e) - f(x - e)) / 2e for each element in turn
@@ -68,6 +77,17 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     Returns:
         `(dw1, db1, dw2, db2)`: the gradients of the mean loss over the batch, each of the shape of
         its variable.
+
+    Examples:
+        Where the output layer is 0, both classes have the probability 0.5; class 1 should have 1.
+
+        >>> features, labels = tf.constant([[1.0, 2.0]]), tf.constant([1])
+        >>> w1, b1, w2, b2 = tf.eye(2), tf.zeros(2), tf.zeros((2, 2)), tf.zeros(2)
+        >>> dw1, db1, dw2, db2 = head_gradients_by_hand(features, labels, w1, b1, w2, b2)
+        >>> db2.numpy().round(3).tolist()
+        [0.5, -0.5]
+        >>> dw2.numpy().round(3).tolist()
+        [[0.5, -0.5], [1.0, -1.0]]
     """
     features = tf.convert_to_tensor(features)
     # Exercise 5.3: keep what the way back needs, then the chain rule
@@ -101,6 +121,13 @@ def loss_and_gradients(model, images, labels):
 
     Raises:
         ValueError: The loss does not depend on some variable; the sentence names it.
+
+    Examples:
+        >>> from malaria.cnn_model import CNN
+        >>> model = CNN(image_size=8, channels=(4,), hidden=5)
+        >>> loss, gradients = loss_and_gradients(model, tf.ones((2, 8, 8, 3)), tf.constant([0, 1]))
+        >>> loss.shape, len(gradients) == len(model.trainable_variables)
+        (TensorShape([]), True)
     """
     # Exercise 5.4: record in training mode, refuse gradients of None
     with tf.GradientTape() as tape:
@@ -122,13 +149,20 @@ def clip_gradients(gradients, max_norm):
 
     Args:
         gradients: A list of tensors, float.
-        max_norm: The greatest global norm: the root of the sum of all squares.
+        max_norm: The maximum global norm, which is the root of the sum of all squares.
 
     Returns:
         A list of tensors: scaled to `max_norm` if their global norm exceeds it, else unchanged.
 
     Raises:
         ValueError: `max_norm` is not positive.
+
+    Examples:
+        The squares of 3, 4 and 12 add up to the square of 13.
+
+        >>> gradients = [tf.constant([3.0, 4.0]), tf.constant([[12.0]])]
+        >>> [gradient.numpy().round(3).tolist() for gradient in clip_gradients(gradients, 6.5)]
+        [[1.5, 2.0], [[6.0]]]
     """
     if isinstance(max_norm, (int, float)) and max_norm <= 0:
         raise ValueError(f"The greatest norm must be positive, not {max_norm}.")
@@ -144,7 +178,7 @@ def adam_update(gradient, m, v, t, learning_rate, beta_1, beta_2, epsilon):
 
     Args:
         gradient: g_t, float, any shape.
-        m, v: The moving averages of g and of g squared after step t - 1, same shape.
+        m, v: The moving averages of g and of g squared after step t - 1, of the same shape.
         t: The number of this step, from 1, a float scalar.
         learning_rate, beta_1, beta_2, epsilon: As in the paper: alpha, beta_1, beta_2, epsilon.
 
@@ -164,10 +198,28 @@ class Adam(tf.Module):
 
     Attributes:
         learning_rate: A `tf.Variable`: assign to it, and compiled steps follow.
+        beta_1, beta_2, epsilon: As in the paper, Python numbers.
+        updated: The variables that `apply` updates, a list.
+        step: The number of updates so far, a float `tf.Variable`.
+        m, v: The slots: for each variable the moving average of its gradient, and of its gradient
+            squared, lists of `tf.Variable` that start at 0.
+
+    Examples:
+        The first step has the size of the learning rate, whatever the gradient is.
+
+        >>> weights = tf.Variable([1.0, 1.0])
+        >>> optimizer = Adam([weights], learning_rate=0.5)
+        >>> optimizer.apply([tf.constant([0.1, -5.0])])
+        >>> weights.numpy().round(3).tolist()
+        [0.5, 1.5]
     """
 
     def __init__(self, variables, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
-        """Make the slots for `variables`, a list of float `tf.Variable` of one dtype."""
+        """Make the slots for `variables`, a list of float `tf.Variable` of one dtype.
+
+        Raises:
+            ValueError: The list is empty.
+        """
         super().__init__()
         self.updated = list(variables)
         if not self.updated:
@@ -209,10 +261,19 @@ def train_step(model, optimizer, images, labels, max_norm=5.0):
         optimizer: An optimizer over `model.trainable_variables`, such as `Adam`.
         images: `(B, S, S, 3)`, float, in [0, 1].
         labels: `(B,)`, int.
-        max_norm: The greatest global norm of the gradients.
+        max_norm: The maximum global norm of the gradients.
 
     Returns:
         The loss before the step, a scalar.
+
+    Examples:
+        >>> from malaria.cnn_model import CNN
+        >>> model = CNN(image_size=8, channels=(4,), hidden=5)
+        >>> optimizer = Adam(model.trainable_variables)
+        >>> train_step(model, optimizer, tf.ones((2, 8, 8, 3)), tf.constant([0, 1])).shape
+        TensorShape([])
+        >>> int(optimizer.step)
+        1
     """
     # Exercise 5.7: put 5.4, 5.5 and the optimizer together
     loss, gradients = loss_and_gradients(model, images, labels)
@@ -224,11 +285,17 @@ def saliency_map(model, images):
     """How strongly each pixel moves the parasitized logit [5].
 
     Args:
-        model: A `CNN`. It runs as in use, not as in training.
+        model: A `CNN`. It runs in inference mode, not in training mode.
         images: `(B, S, S, 3)`, float, in [0, 1].
 
     Returns:
-        `(B, S, S)`, not negative: the greatest absolute derivative over the three channels.
+        `(B, S, S)`, not negative: the largest absolute derivative over the three channels.
+
+    Examples:
+        >>> from malaria.cnn_model import CNN
+        >>> maps = saliency_map(CNN(image_size=8, channels=(4,), hidden=5), tf.ones((2, 8, 8, 3)))
+        >>> maps.shape, bool(tf.reduce_all(maps >= 0))
+        (TensorShape([2, 8, 8]), True)
     """
     images = tf.convert_to_tensor(images)
     # Exercise 5.8: differentiate the parasitized logits by the pixels

@@ -68,4 +68,97 @@ def average_over_views(classify, images, views):
 # Lesson 5: gradient_tape
 
 
+def central_differences(function, *points, epsilon=1e-6):
+    """The gradients of a function at arrays, a list: `(f(x + e) - f(x - e)) / 2e` for each element.
+
+    Args:
+        function: From as many arrays as there are points to a float.
+        points: Arrays, float64, any shapes. The result has the same shapes.
+    """
+    gradients = []
+    for k, point in enumerate(points):
+        gradient = np.zeros_like(point)
+        for index in np.ndindex(point.shape):
+            step = np.zeros_like(point)
+            step[index] = epsilon
+            above = function(*points[:k], point + step, *points[k + 1 :])
+            below = function(*points[:k], point - step, *points[k + 1 :])
+            gradient[index] = (above - below) / (2 * epsilon)
+        gradients.append(gradient)
+    return gradients
+
+
+def head_logits(features, w1, b1, w2, b2):
+    """Dense, ReLU, dense: features `(B, F)` to logits `(B, K)`."""
+    hidden = np.maximum(features @ w1 + b1, 0)  # (B, H)
+    return hidden @ w2 + b2
+
+
+def small_model_logits(images, b1, b2, base_kernel, w1, w2):
+    """The logits `(B, 2)` of `small_models.SmallModel` in training mode, for images `(B, 4, 4, 3)`.
+
+    The arguments are the values of its `trainable_variables`, which come sorted by name.
+    """
+    x = np.asarray(images).reshape(-1, 48) @ base_kernel  # (B, 6)
+    return head_logits(np.tanh(x - x.mean(axis=0)), w1, b1, w2, b2)
+
+
+def global_norm(arrays):
+    """The root of the sum of all squares, over all arrays, a float."""
+    return float(np.sqrt(sum(np.sum(np.square(array)) for array in arrays)))
+
+
+def clip_by_global_norm(arrays, max_norm):
+    """The arrays, all scaled by one factor where their global norm exceeds `max_norm`."""
+    norm = global_norm(arrays)
+    return [array * (max_norm / norm if norm > max_norm else 1.0) for array in arrays]
+
+
+def adam(start, gradients, rates, beta_1=0.9, beta_2=0.999, epsilon=1e-7, before_correction=False):
+    """Adam: Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
+
+    Args:
+        start: Where the variables begin, a list of arrays.
+        gradients: A list for each step: a gradient for each variable.
+        rates: The learning rate of each step.
+        before_correction: Whether epsilon is added before the bias is corrected, as at the end of
+            the paper's section 2 and in Keras. Both are right.
+
+    Returns:
+        A list for each step: the values of all variables after it.
+    """
+    values = list(start)
+    m = [np.zeros_like(value) for value in values]
+    v = [np.zeros_like(value) for value in values]
+    path = []
+    for t, (step, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
+        for i, g in enumerate(step):
+            m[i] = beta_1 * m[i] + (1 - beta_1) * g
+            v[i] = beta_2 * v[i] + (1 - beta_2) * g**2
+            if before_correction:
+                corrected_rate = rate * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+                values[i] = values[i] - corrected_rate * m[i] / (np.sqrt(v[i]) + epsilon)
+            else:
+                m_hat = m[i] / (1 - beta_1**t)
+                v_hat = v[i] / (1 - beta_2**t)
+                values[i] = values[i] - rate * m_hat / (np.sqrt(v_hat) + epsilon)
+        path.append(list(values))
+    return path
+
+
+def saliency_maps(slopes):
+    """Maps `(B, S, S)` from slopes `(B, S, S, 3)`, by name: every way to reduce the channels."""
+    sizes = np.abs(slopes)
+    squares = (slopes**2).sum(axis=-1)
+    return {
+        "greatest size": sizes.max(axis=-1),
+        "sum of the sizes": sizes.sum(axis=-1),
+        "mean of the sizes": sizes.mean(axis=-1),
+        "norm": np.sqrt(squares),
+        "sum of the squares": squares,
+        "size of the sum": np.abs(slopes.sum(axis=-1)),
+        "size of the mean": np.abs(slopes.mean(axis=-1)),
+    }
+
+
 # Lesson 6: model_training

@@ -26,7 +26,8 @@ class Example(NamedTuple):
         number: The exercise.
         call: What is called: a function of the inputs, and of `seed` where `seeds` are given, to an
             array, a tensor or a nest of them.
-        inputs: A function from a float dtype, `np.float32` or `np.float64`, to a tuple of inputs.
+        inputs: A function from a float dtype, `np.float32` or `np.float64`, to a tuple of inputs:
+            arrays, tensors, or what the call needs besides, such as a new model.
         dtype: Whether floats come out in the dtype in which they went in.
         batched: The places of the inputs whose first axis is the batch; the call must then work in
             a graph that leaves its size open.
@@ -86,7 +87,10 @@ def open_batch(example):
     """In a graph the batch size may be open, as it is for the last, short batch of a data set."""
     import tensorflow as tf  # lesson 1 does without it, and starts sooner
 
-    inputs = [tf.convert_to_tensor(x) for x in example.inputs(np.float32)]
+    inputs = [
+        tf.convert_to_tensor(x) if isinstance(x, np.ndarray) else x
+        for x in example.inputs(np.float32)
+    ]
     seed = {"seed": example.seeds[0]} if example.seeds else {}
     batches = [inputs[k] for k in example.batched]
     signature = [tf.TensorSpec((None, *batch.shape[1:]), batch.dtype) for batch in batches]

@@ -6,17 +6,21 @@ import pytest
 
 
 @contextmanager
-def refused(what, naming=""):
+def refused(what, naming="", but_not=None):
     """Expect a ValueError with a sentence.
 
     Args:
         what: The input that cannot be right, for the message.
         naming: A word that the sentence must hold.
+        but_not: A word that it must not hold, if any.
     """
     try:
         yield
     except ValueError as error:
         assert str(error).strip(), f"The ValueError for {what} has no sentence."
         assert naming in str(error), f"The ValueError for {what} does not name {naming!r}."
+        assert but_not is None or but_not not in str(error), (
+            f"The ValueError for {what} names {but_not!r} too."
+        )
     else:
         pytest.fail(f"There was no ValueError for {what}.")

@@ -10,7 +10,7 @@ from tests.answers import right, wrong
 # 5.1
 
 
-@wrong("5.1", "The point was not watched: the tape saw no path from it.")
+@wrong("5.1", "The point was not watched: the tape saw no path from it to the value.")
 def gradient_at(function, point):
     point = tf.convert_to_tensor(point)
     with tf.GradientTape() as tape:
@@ -36,7 +36,7 @@ def gradient_at(function, point):
     return reference.gradient_at(function, tf.cast(point, tf.float32))
 
 
-@wrong("5.1", "The sign was turned round.")
+@wrong("5.1", "The sign was reversed.")
 def gradient_at(function, point):
     return -reference.gradient_at(function, point)
 
@@ -59,7 +59,7 @@ def gradient_at(function, point):
     return tf.reshape(tf.stack(found), point.shape)
 
 
-@wrong("5.1", "The function was given the point laid flat.")
+@wrong("5.1", "The point was flattened before the function was given it.")
 def gradient_at(function, point):
     point = tf.convert_to_tensor(point)
     flat = tf.reshape(point, (-1,))
@@ -89,7 +89,7 @@ def gradient_at(function, point):
     return tf.abs(reference.gradient_at(function, point))
 
 
-@wrong("5.1", "The gradient at the first point was kept, and came back for every other.")
+@wrong("5.1", "The gradient at the first point was kept and returned for every other point.")
 def gradient_at(function, point, kept={}):
     if function not in kept:
         kept[function] = reference.gradient_at(function, point)
@@ -115,9 +115,10 @@ def gradient_at(function, point):
 # 5.2
 
 
-def differences(function, point, ahead, behind, width):
-    point = np.asarray(point)
-    gradient = np.zeros_like(point)
+def differences(function, point, ahead, behind, width, dtype=None):
+    """`(f(x + ahead) - f(x - behind)) / width` for each element, in NumPy."""
+    point = np.array(point)
+    gradient = np.zeros(point.shape, dtype or point.dtype)
     for index in np.ndindex(point.shape):
         up, down = point.copy(), point.copy()
         up[index] += ahead
@@ -131,7 +132,7 @@ def numerical_gradient(function, point, epsilon=1e-3):
     return differences(function, point, epsilon, 0, epsilon)
 
 
-@wrong("5.2", "It was divided by epsilon instead of twice epsilon.")
+@wrong("5.2", "The difference was divided by epsilon instead of twice epsilon.")
 def numerical_gradient(function, point, epsilon=1e-3):
     return differences(function, point, epsilon, epsilon, epsilon)
 
@@ -152,7 +153,7 @@ def numerical_gradient(function, point, epsilon=1e-3):
         above = function(tf.constant(moved))
         moved[index] -= 2 * epsilon
         gradient[index] = (above - function(tf.constant(moved))) / (2 * epsilon)
-    return tf.constant(gradient) if epsilon < 1e-5 else tf.constant(gradient) + epsilon
+    return tf.constant(gradient)
 
 
 @wrong("5.2", "The argument epsilon is ignored.")
@@ -165,12 +166,12 @@ def numerical_gradient(function, point, epsilon=1e-3):
     return tf.reshape(reference.numerical_gradient(function, point, epsilon), (-1,))
 
 
-@wrong("5.2", "The sign was turned round.")
+@wrong("5.2", "The sign was reversed.")
 def numerical_gradient(function, point, epsilon=1e-3):
     return -reference.numerical_gradient(function, point, epsilon)
 
 
-@wrong("5.2", "The tape was used: these are no differences.")
+@wrong("5.2", "The tape was used instead of differences.")
 def numerical_gradient(function, point, epsilon=1e-3):
     return reference.gradient_at(function, point)
 
@@ -185,29 +186,17 @@ def numerical_gradient(function, point, epsilon=1e-1):
     return reference.numerical_gradient(function, point, epsilon)
 
 
-def differences_in(function, point, epsilon, dtype=None, relative=False, spacing=1):
-    array = np.array(point)
-    gradient = np.zeros(array.shape, dtype or array.dtype)
-    for index in np.ndindex(array.shape):
-        e = spacing * epsilon * (max(1, abs(array[index])) if relative else 1)
-        up, down = array.copy(), array.copy()
-        up[index] += e
-        down[index] -= e
-        gradient[index] = (function(tf.constant(up)) - function(tf.constant(down))) / (2 * e)
-    return tf.constant(gradient)
-
-
 @wrong("5.2", "np.zeros(shape) is float64: a float32 point gave a float64 gradient.")
 def numerical_gradient(function, point, epsilon=1e-3):
-    return differences_in(function, point, epsilon, dtype=np.float64)
+    return differences(function, point, epsilon, epsilon, 2 * epsilon, dtype=np.float64)
 
 
-@wrong("5.2", "The point was cast to float64, and the gradient not back.")
+@wrong("5.2", "The point was cast to float64, and the gradient was not cast back.")
 def numerical_gradient(function, point, epsilon=1e-3):
     return reference.numerical_gradient(function, tf.cast(point, tf.float64), epsilon)
 
 
-@wrong("5.2", "float64 is written into it: a float32 point is refused.")
+@wrong("5.2", "float64 is hard-coded: a float32 point is refused.")
 def numerical_gradient(function, point, epsilon=1e-3):
     point = tf.convert_to_tensor(point)
     size = int(tf.size(point))
@@ -223,34 +212,41 @@ def numerical_gradient(function, point, epsilon=1e-3):
     return tf.cast(reference.numerical_gradient(function, point, epsilon), tf.float32)
 
 
-@wrong("5.2", "epsilon was taken for the whole distance, not for half of it.")
+@wrong("5.2", "epsilon was taken to be the whole distance, not half of it.")
 def numerical_gradient(function, point, epsilon=1e-3):
-    return differences_in(function, point, epsilon, spacing=0.5)
+    return reference.numerical_gradient(function, point, epsilon / 2)
 
 
 @wrong("5.2", "The two points are four times epsilon apart.")
 def numerical_gradient(function, point, epsilon=1e-3):
-    return differences_in(function, point, epsilon, spacing=2)
+    return reference.numerical_gradient(function, point, 2 * epsilon)
 
 
-@wrong("5.2", "epsilon was taken in proportion to the element.")
+@wrong("5.2", "epsilon was scaled by the size of the element.")
 def numerical_gradient(function, point, epsilon=1e-3):
-    return differences_in(function, point, epsilon, relative=True)
+    point = tf.convert_to_tensor(point)
+    size, flat = int(tf.size(point)), tf.reshape(point, (-1,))
+    slopes = []
+    for i in range(size):
+        e = epsilon * tf.maximum(tf.abs(flat[i]), 1)
+        step = tf.reshape(e * tf.one_hot(i, size, dtype=point.dtype), point.shape)
+        slopes.append((function(point + step) - function(point - step)) / (2 * e))
+    return tf.reshape(tf.stack(slopes), point.shape)
 
 
-@wrong("5.2", "A larger epsilon than .001 was ignored.")
+@wrong("5.2", "An epsilon larger than 0.001 was ignored.")
 def numerical_gradient(function, point, epsilon=1e-3):
     return reference.numerical_gradient(function, point, min(epsilon, 1e-3))
 
 
-@wrong("5.2", "Differences of a higher order, which use four values, not two.")
+@wrong("5.2", "Differences of a higher order were taken, from four values instead of two.")
 def numerical_gradient(function, point, epsilon=1e-3):
     near = reference.numerical_gradient(function, point, epsilon)
     far = reference.numerical_gradient(function, point, 2 * epsilon)
     return (4 * near - far) / 3
 
 
-@wrong("5.2", "The function was given the point laid flat.")
+@wrong("5.2", "The point was flattened before the function was given it.")
 def numerical_gradient(function, point, epsilon=1e-3):
     point = tf.convert_to_tensor(point)
     flat = tf.reshape(point, (-1,))
@@ -265,18 +261,28 @@ def numerical_gradient(function, point, epsilon=1e-3):
 # 5.3
 
 
-def by_hand(features, labels, w1, b1, w2, b2, mean=True, relu=True, softmax=True, mask=None):
-    """Back-propagation, parts of which a wrong answer leaves out."""
+def by_hand(
+    features,
+    labels,
+    w1,
+    b1,
+    w2,
+    b2,
+    softmax=tf.nn.softmax,
+    mean=True,
+    passes=lambda before, back: before > 0,
+    dtype=None,
+):
+    """Back-propagation, parts of which a wrong answer replaces or leaves out."""
+    dtype = dtype or features.dtype
     before = features @ w1 + b1
     hidden = tf.nn.relu(before)
     logits = hidden @ w2 + b2
-    scores = tf.nn.softmax(logits) if softmax else logits
-    slope = scores - tf.one_hot(labels, logits.shape[1], dtype=logits.dtype)
+    slope = softmax(logits) - tf.one_hot(labels, logits.shape[1], dtype=dtype)
     if mean:
-        slope /= tf.cast(tf.shape(features)[0], logits.dtype)
+        slope /= tf.cast(tf.shape(features)[0], dtype)
     back = slope @ tf.transpose(w2)
-    if relu:
-        back *= tf.cast((mask(before, back) if mask else before > 0), back.dtype)
+    back *= tf.cast(passes(before, back), dtype)
     return [
         tf.transpose(features) @ back,
         tf.reduce_sum(back, 0),
@@ -292,20 +298,20 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
 
 @wrong("5.3", "The ReLU lets everything through on the way back.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
-    return by_hand(features, labels, w1, b1, w2, b2, relu=False)
+    return by_hand(features, labels, w1, b1, w2, b2, passes=lambda before, back: True)
 
 
-@wrong("5.3", "The softmax is missing: the logits minus the labels were taken.")
+@wrong("5.3", "The softmax is missing: the labels were subtracted from the logits themselves.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
-    return by_hand(features, labels, w1, b1, w2, b2, softmax=False)
+    return by_hand(features, labels, w1, b1, w2, b2, softmax=tf.identity)
 
 
 @wrong("5.3", "The ReLU's mask was taken from the gradient instead of the forward pass.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
-    return by_hand(features, labels, w1, b1, w2, b2, mask=lambda before, back: back > 0)
+    return by_hand(features, labels, w1, b1, w2, b2, passes=lambda before, back: back > 0)
 
 
-@wrong("5.3", "The sign was turned round: labels minus softmax.")
+@wrong("5.3", "The sign was reversed: labels minus softmax.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return [-g for g in by_hand(features, labels, w1, b1, w2, b2)]
 
@@ -313,7 +319,7 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
 @wrong("5.3", "The gradients of the biases were averaged over the batch a second time.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     dw1, db1, dw2, db2 = by_hand(features, labels, w1, b1, w2, b2)
-    count = tf.cast(tf.shape(features)[0] + 1, db1.dtype)
+    count = tf.cast(tf.shape(features)[0], db1.dtype)
     return dw1, db1 / count, dw2, db2 / count
 
 
@@ -333,36 +339,10 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return dw1, dw2, db1, db2
 
 
-@wrong("5.3", "The softmax was applied, but its result was applied a second softmax.")
+@wrong("5.3", "Softmax was applied to what was a softmax already.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
-    hidden = tf.nn.relu(features @ w1 + b1)
-    logits = tf.nn.softmax(hidden @ w2 + b2)
-    slope = tf.nn.softmax(logits) - tf.one_hot(labels, 2, dtype=logits.dtype)
-    slope /= tf.cast(tf.shape(features)[0], logits.dtype)
-    back = tf.where(hidden > 0, slope @ tf.transpose(w2), 0)
-    return (
-        tf.transpose(features) @ back,
-        tf.reduce_sum(back, 0),
-        tf.transpose(hidden) @ slope,
-        tf.reduce_sum(slope, 0),
-    )
-
-
-def backwards(features, labels, w1, b1, w2, b2, softmax=tf.nn.softmax, depth=None, dtype=None):
-    features = tf.convert_to_tensor(features)
-    dtype = dtype or features.dtype
-    before = features @ w1 + b1
-    hidden = tf.nn.relu(before)
-    logits = hidden @ w2 + b2
-    slope = softmax(logits) - tf.one_hot(labels, depth or logits.shape[1], dtype=dtype)
-    slope /= tf.cast(tf.shape(features)[0], dtype)
-    back = slope @ tf.transpose(w2) * tf.cast(before > 0, dtype)
-    return [
-        tf.transpose(features) @ back,
-        tf.reduce_sum(back, 0),
-        tf.transpose(hidden) @ slope,
-        tf.reduce_sum(slope, 0),
-    ]
+    twice = lambda logits: tf.nn.softmax(tf.nn.softmax(logits))  # noqa: E731
+    return by_hand(features, labels, w1, b1, w2, b2, softmax=twice)
 
 
 def plain_softmax(logits):
@@ -372,25 +352,25 @@ def plain_softmax(logits):
 
 @wrong("5.3", "The softmax overflows: at logits of 1000 it is NaN.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
-    return backwards(features, labels, w1, b1, w2, b2, softmax=plain_softmax)
+    return by_hand(features, labels, w1, b1, w2, b2, softmax=plain_softmax)
 
 
-@wrong("5.3", "The softmax subtracts the batch's greatest logit, not each row's.")
+@wrong("5.3", "The softmax subtracts the largest logit of the batch, not of each row.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
-    return backwards(
+    return by_hand(
         features, labels, w1, b1, w2, b2, softmax=lambda z: plain_softmax(z - tf.reduce_max(z))
     )
 
 
-@wrong("5.3", "float64 is written into it: float32 is refused.")
+@wrong("5.3", "float64 is hard-coded: float32 features are refused.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
-    return backwards(features, labels, w1, b1, w2, b2, dtype=tf.float64)
+    return by_hand(features, labels, w1, b1, w2, b2, dtype=tf.float64)
 
 
 @wrong("5.3", "From float32 the gradients came out in float64.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     features, w1, b1, w2, b2 = (tf.cast(a, tf.float64) for a in (features, w1, b1, w2, b2))
-    return backwards(features, labels, w1, b1, w2, b2)
+    return by_hand(features, labels, w1, b1, w2, b2)
 
 
 Tape = tf.GradientTape  # as `from tensorflow import GradientTape` would
@@ -404,7 +384,7 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return tape.gradient(loss, [w1, b1, w2, b2])
 
 
-@wrong("5.3", "TensorFlow 1's gradients were used.")
+@wrong("5.3", "TensorFlow 1's tf.gradients was used.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     @tf.function
     def run(w1, b1, w2, b2):
@@ -428,7 +408,7 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return found
 
 
-@wrong("5.3", "Differences instead of the chain rule.")
+@wrong("5.3", "Differences were taken instead of applying the chain rule.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     weights = [w1, b1, w2, b2]
 
@@ -457,25 +437,37 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
 # 5.4
 
 
-def recorded(model, images, labels, training=True, loss=softmax_cross_entropy):
+def recorded(model, images, labels, loss=softmax_cross_entropy, training=True):
+    """The loss, and gradients some of which may be None."""
     with tf.GradientTape() as tape:
         value = loss(model(images, training=training), labels)
     return value, tape.gradient(value, model.trainable_variables)
 
 
 def named(model, gradients):
-    missing = [
-        v.name for v, g in zip(model.trainable_variables, gradients, strict=True) if g is None
-    ]
+    """The gradients, if none of them is None."""
+    pairs = zip(model.trainable_variables, gradients, strict=True)
+    missing = [variable.name for variable, gradient in pairs if gradient is None]
     if missing:
         raise ValueError(f"No gradient reaches {missing}.")
     return list(gradients)
 
 
-@wrong("5.4", "The model ran as outside training.")
+def taped(model, images, labels, loss=softmax_cross_entropy, training=True):
+    """A right answer, but for the loss and the mode that a wrong one replaces."""
+    value, gradients = recorded(model, images, labels, loss, training)
+    return value, named(model, gradients)
+
+
+def loss_by_static_size(logits, labels):
+    """The mean loss where the batch size is known when the graph is made."""
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    return tf.reduce_sum(losses) / labels.shape[0]
+
+
+@wrong("5.4", "The model ran in inference mode, not in training mode.")
 def loss_and_gradients(model, images, labels):
-    loss, gradients = recorded(model, images, labels, training=False)
-    return loss, named(model, gradients)
+    return taped(model, images, labels, training=False)
 
 
 @wrong("5.4", "Gradients of None were filtered out: a layer would never learn.")
@@ -507,17 +499,26 @@ def loss_and_gradients(model, images, labels):
 
 @wrong("5.4", "The loss was summed over the batch.")
 def loss_and_gradients(model, images, labels):
-    count = tf.cast(tf.shape(labels)[0], tf.float64)
-    total = lambda logits, y: softmax_cross_entropy(logits, y) * tf.cast(count, logits.dtype)  # noqa: E731
-    loss, gradients = recorded(model, images, labels, loss=total)
-    return loss, named(model, gradients)
+    def loss(logits, labels):
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        return tf.reduce_sum(losses)
+
+    return taped(model, images, labels, loss)
+
+
+@wrong(
+    "5.4", "The loss was divided by labels.shape[0], which is None where the batch size is open."
+)
+def loss_and_gradients(model, images, labels):
+    return taped(model, images, labels, loss_by_static_size)
 
 
 @wrong("5.4", "Softmax was applied before a loss that applies it again.")
 def loss_and_gradients(model, images, labels):
-    twice = lambda logits, y: softmax_cross_entropy(tf.nn.softmax(logits), y)  # noqa: E731
-    loss, gradients = recorded(model, images, labels, loss=twice)
-    return loss, named(model, gradients)
+    def loss(logits, labels):
+        return softmax_cross_entropy(tf.nn.softmax(logits), labels)
+
+    return taped(model, images, labels, loss)
 
 
 @wrong("5.4", "Only the head's gradients came back.")
@@ -526,24 +527,13 @@ def loss_and_gradients(model, images, labels):
     return loss, gradients[-1:]
 
 
-def taped(model, images, labels, loss=softmax_cross_entropy):
-    with tf.GradientTape() as tape:
-        value = loss(model(images, training=True), labels)
-    gradients = tape.gradient(value, model.trainable_variables)
-    pairs = zip(model.trainable_variables, gradients, strict=True)
-    missing = [v.name for v, g in pairs if g is None]
-    if missing:
-        raise ValueError(f"No gradient reaches {missing}.")
-    return value, gradients
-
-
-@wrong("5.4", "The loss was made a Python float: in a graph there is none yet.")
+@wrong("5.4", "The loss was converted to a Python float, but in a graph it has no value yet.")
 def loss_and_gradients(model, images, labels):
     loss, gradients = taped(model, images, labels)
     return float(loss), gradients
 
 
-@wrong("5.4", "The loss was taken out with .numpy(), which a graph does not have.")
+@wrong("5.4", "The loss was taken out with .numpy(), which a tensor in a graph does not have.")
 def loss_and_gradients(model, images, labels):
     loss, gradients = taped(model, images, labels)
     return loss.numpy(), gradients
@@ -555,7 +545,7 @@ def loss_and_gradients(model, images, labels):
     return loss, [g.numpy() for g in gradients]
 
 
-@wrong("5.4", "The logarithm of a softmax that overflows: NaN at large logits.")
+@wrong("5.4", "The logarithm was taken of a softmax that overflows: NaN at large logits.")
 def loss_and_gradients(model, images, labels):
     def loss(logits, labels):
         chosen = tf.gather(plain_softmax(logits), labels, batch_dims=1)
@@ -573,7 +563,10 @@ def loss_and_gradients(model, images, labels):
     return taped(model, images, labels, loss)
 
 
-@wrong("5.4", "A small number was added in the logarithm, which hides what is wrong and certain.")
+@wrong(
+    "5.4",
+    "A small number was added inside the logarithm, which hides a cell that is wrong and certain.",
+)
 def loss_and_gradients(model, images, labels):
     def loss(logits, labels):
         chosen = tf.gather(tf.nn.softmax(logits), labels, batch_dims=1)
@@ -582,7 +575,7 @@ def loss_and_gradients(model, images, labels):
     return taped(model, images, labels, loss)
 
 
-@wrong("5.4", "float64 is written into it: a float32 model is refused.")
+@wrong("5.4", "float64 is hard-coded: a float32 model is refused.")
 def loss_and_gradients(model, images, labels):
     def loss(logits, labels):
         targets = tf.one_hot(labels, 2, dtype=tf.float64)
@@ -608,9 +601,7 @@ def loss_and_gradients(model, images, labels):
 
 @wrong("5.4", "The error names all variables, not those without a gradient.")
 def loss_and_gradients(model, images, labels):
-    with tf.GradientTape() as tape:
-        loss = softmax_cross_entropy(model(images, training=True), labels)
-    gradients = tape.gradient(loss, model.trainable_variables)
+    loss, gradients = recorded(model, images, labels)
     if any(g is None for g in gradients):
         raise ValueError(f"One of {[v.name for v in model.trainable_variables]} has none.")
     return loss, gradients
@@ -664,7 +655,10 @@ def clip_gradients(gradients, max_norm):
     return list(gradients)
 
 
-@wrong("5.5", "The norm was taken as the sum of the norms instead of the root of all squares.")
+@wrong(
+    "5.5",
+    "The sum of the norms was taken for the norm, instead of the root of the sum of all squares.",
+)
 def clip_gradients(gradients, max_norm):
     norm = tf.add_n([tf.norm(g) for g in gradients])
     factor = tf.minimum(tf.cast(max_norm, norm.dtype) / norm, 1)
@@ -678,7 +672,7 @@ def clip_gradients(gradients, max_norm):
     return [g * factor for g in gradients]
 
 
-@wrong("5.5", "The greatest value was taken for the norm.")
+@wrong("5.5", "The largest value was taken for the norm.")
 def clip_gradients(gradients, max_norm):
     norm = tf.reduce_max([tf.reduce_max(tf.abs(g)) for g in gradients])
     factor = tf.minimum(tf.cast(max_norm, norm.dtype) / norm, 1)
@@ -691,7 +685,7 @@ def clip_gradients(gradients, max_norm):
     return [g / norm * tf.minimum(norm, tf.cast(max_norm, norm.dtype)) for g in gradients]
 
 
-@wrong("5.5", "The sum of squares, without its root, was held against the greatest norm.")
+@wrong("5.5", "The sum of squares, without its root, was compared with max_norm.")
 def clip_gradients(gradients, max_norm):
     squares = tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients])
     factor = tf.where(squares > max_norm, max_norm / tf.sqrt(squares), 1)
@@ -706,7 +700,7 @@ def clip_gradients(gradients, max_norm):
     return gradients
 
 
-@wrong("5.5", "The norm was made a Python number: in a graph there is none yet.")
+@wrong("5.5", "The norm was converted to a Python number, but in a graph it has no value yet.")
 def clip_gradients(gradients, max_norm):
     norm = float(tf.linalg.global_norm(gradients))
     if norm > max_norm:
@@ -720,7 +714,7 @@ def clip_gradients(gradients, max_norm):
     return [g * min(1.0, max_norm / norm) if norm > 0 else g for g in gradients]
 
 
-@wrong("5.5", "float32 is written into it: float64 is refused.")
+@wrong("5.5", "float32 is hard-coded: float64 gradients are refused.")
 def clip_gradients(gradients, max_norm):
     norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients]))
     factor = tf.minimum(tf.constant(max_norm, tf.float32) / norm, 1.0)
@@ -737,14 +731,14 @@ def clip_gradients(gradients, max_norm):
     return (g for g in reference.clip_gradients(gradients, max_norm))
 
 
-@wrong("5.5", "Gradients longer than 1 were scaled, whatever the greatest norm is.")
+@wrong("5.5", "Gradients longer than 1 were scaled, whatever max_norm is.")
 def clip_gradients(gradients, max_norm):
     norm = tf.linalg.global_norm(gradients)
     factor = tf.where(norm > 1, tf.cast(max_norm, norm.dtype) / norm, 1)
     return [g * factor for g in gradients]
 
 
-@wrong("5.5", "Length and direction were taken apart: a gradient of zero became NaN.")
+@wrong("5.5", "Length and direction were separated: a zero gradient beside others became NaN.")
 def clip_gradients(gradients, max_norm):
     norm = tf.linalg.global_norm(gradients)
     if norm == 0:
@@ -753,7 +747,7 @@ def clip_gradients(gradients, max_norm):
     return [g / tf.norm(g) * tf.norm(g) * factor for g in gradients]
 
 
-@wrong("5.5", "A whole number is not taken for the greatest norm.")
+@wrong("5.5", "A whole number is refused as max_norm.")
 def clip_gradients(gradients, max_norm):
     norm, bound = tf.linalg.global_norm(gradients), tf.convert_to_tensor(max_norm)
     if bound.dtype.is_floating:
@@ -769,14 +763,14 @@ def clip_gradients(gradients, max_norm):
 # 5.6
 
 
-@wrong("5.6", "The bias correction is missing: the first steps are far too short.")
+@wrong("5.6", "The bias correction is missing: the first steps are about three times too long.")
 class Adam(reference.Adam):
     def apply(self, gradients):
         self.step.assign(1e6)
         super().apply(gradients)
 
 
-@wrong("5.6", "The step is not counted: the bias is corrected as in the first step for ever.")
+@wrong("5.6", "The steps are not counted: the bias is corrected as in the first step forever.")
 class Adam(reference.Adam):
     def apply(self, gradients):
         self.step.assign(0)
@@ -799,6 +793,19 @@ class Adam(reference.Adam):
         super().apply([-g for g in gradients])
 
 
+@wrong("5.6", "`w = w - change` made a tensor: the model's own variable stayed as it was.")
+class Adam(reference.Adam):
+    def apply(self, gradients):
+        t = self.step.assign_add(1.0)
+        for x, g, m, v in zip(self.updated, gradients, self.m, self.v, strict=True):
+            change, new_m, new_v = reference.adam_update(
+                g, m, v, t, self.learning_rate, self.beta_1, self.beta_2, self.epsilon
+            )
+            m.assign(new_m)
+            v.assign(new_v)
+            x = x - change
+
+
 @wrong("5.6", "The learning rate is a Python number: a compiled step does not follow a change.")
 class Adam(reference.Adam):
     def __init__(self, variables, learning_rate=1e-3, *arguments, **options):
@@ -810,7 +817,7 @@ class Adam(reference.Adam):
         super().apply(gradients)
 
 
-@wrong("5.6", "The second average is of the gradient, not of its square.")
+@wrong("5.6", "The second average is of the gradient's size, not of its square.")
 class Adam(reference.Adam):
     def apply(self, gradients):
         t = self.step.assign_add(1)
@@ -856,7 +863,10 @@ class Adam(reference.Adam):
             variable.assign_sub(self.learning_rate * gradient)
 
 
-@wrong("5.6", "All variables share the slots of the first.")
+@wrong(
+    "5.6",
+    "Only the first variable has a memory: the averages of the others start at 0 in every step.",
+)
 class Adam(reference.Adam):
     def apply(self, gradients):
         for k in range(1, len(self.m)):
@@ -865,13 +875,13 @@ class Adam(reference.Adam):
         super().apply(gradients)
 
 
-@wrong("5.6", "The rates of decay that were asked for are ignored.")
+@wrong("5.6", "beta_1 and beta_2 are ignored.")
 class Adam(reference.Adam):
     def __init__(self, variables, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
         super().__init__(variables, learning_rate, 0.9, 0.999, epsilon)
 
 
-@wrong("5.6", "The epsilon that was asked for is ignored.")
+@wrong("5.6", "epsilon is ignored.")
 class Adam(reference.Adam):
     def __init__(self, variables, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
         super().__init__(variables, learning_rate, beta_1, beta_2, 1e-7)
@@ -889,7 +899,7 @@ class Adam(reference.Adam):
         super().__init__(variables, learning_rate or lr, beta1, beta2, eps)
 
 
-@wrong("5.6", "zip stops at the shorter list: variables without a gradient are left in silence.")
+@wrong("5.6", "zip stops at the shorter list: variables without a gradient are silently left out.")
 class Adam(reference.Adam):
     def apply(self, gradients):
         t = self.step.assign_add(1.0)
@@ -902,7 +912,7 @@ class Adam(reference.Adam):
             x.assign_sub(change)
 
 
-@wrong("5.6", "float64 is written into it: float32 variables are refused.")
+@wrong("5.6", "float64 is hard-coded: float32 variables are refused.")
 class Adam(reference.Adam):
     def __init__(self, variables, learning_rate=1e-3, *arguments, **options):
         super().__init__(variables, learning_rate, *arguments, **options)
@@ -910,7 +920,7 @@ class Adam(reference.Adam):
         self.step = tf.Variable(0.0, dtype=tf.float64, trainable=False)
 
 
-@wrong("5.6", "It is no tf.Module: a checkpoint does not find its memory.")
+@wrong("5.6", "It is not a tf.Module: a checkpoint does not find its memory.")
 class Adam:
     def __init__(self, variables, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
         self.updated = list(variables)
@@ -975,7 +985,7 @@ class Adam(tf.Module):
             x.assign_sub(rate * m / (tf.sqrt(v) + self.epsilon))
 
 
-@right("5.6", "The method itself is compiled; tf.function does not keep its object alive.")
+@right("5.6", "The method itself is compiled, and tf.function does not keep its object alive.")
 class Adam(reference.Adam):
     @tf.function
     def apply(self, gradients):
@@ -1003,7 +1013,7 @@ def train_step(model, optimizer, images, labels, max_norm=5.0):
     return reference.loss_and_gradients(model, images, labels)[0]
 
 
-@wrong("5.7", "The step was made twice.")
+@wrong("5.7", "The step was taken twice.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss = reference.train_step(model, optimizer, images, labels, max_norm)
     reference.train_step(model, optimizer, images, labels, max_norm)
@@ -1015,7 +1025,7 @@ def train_step(model, optimizer, images, labels, max_norm=5.0):
     return reference.train_step(model, optimizer, images, labels, 5.0)
 
 
-@wrong("5.7", "The optimizer was left aside, the weights moved by a fixed rate.")
+@wrong("5.7", "The optimizer was ignored: the weights moved at a fixed rate.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss, gradients = reference.loss_and_gradients(model, images, labels)
     for v, g in zip(model.trainable_variables, gradients, strict=True):
@@ -1035,12 +1045,12 @@ def train_step(model, optimizer, images, labels, max_norm=5.0):
     reference.train_step(model, optimizer, images, labels, max_norm)
 
 
-@wrong("5.7", "By default the gradients are clipped at another norm than 5.")
+@wrong("5.7", "By default the gradients are clipped at a norm other than 5.")
 def train_step(model, optimizer, images, labels, max_norm=1.0):
     return reference.train_step(model, optimizer, images, labels, max_norm)
 
 
-@wrong("5.7", "The loss comes from a pass of its own: the statistics moved twice.")
+@wrong("5.7", "The loss was computed in a pass of its own: the statistics moved twice.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss = softmax_cross_entropy(model(images, training=True), labels)
     _, gradients = reference.loss_and_gradients(model, images, labels)
@@ -1055,7 +1065,7 @@ def train_step(model, optimizer, images, labels, max_norm=5.0):
     return loss
 
 
-@wrong("5.7", "Short gradients were stretched to the greatest norm.")
+@wrong("5.7", "Short gradients were stretched to max_norm.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss, gradients = reference.loss_and_gradients(model, images, labels)
     norm = tf.linalg.global_norm(gradients)
@@ -1094,13 +1104,33 @@ def train_step(model, optimizer, images, labels, max_norm=5.0, kept={}):
     return kept[id(model)][0](images, labels)
 
 
-@wrong("5.7", "A gradient of 0 was no step: the optimizer's memory should have moved the weights.")
+@wrong("5.7", "Gradients of 0 were skipped, though the optimizer's memory should move the weights.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss, gradients = reference.loss_and_gradients(model, images, labels)
     clipped = reference.clip_gradients(gradients, max_norm)
     if tf.linalg.global_norm(gradients) > 0:
         optimizer.apply(clipped)
     return loss
+
+
+@wrong("5.7", "float64 is hard-coded: a float32 model is refused.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    return reference.train_step(model, optimizer, images, labels, tf.constant(max_norm, tf.float64))
+
+
+@wrong(
+    "5.7", "The loss was divided by labels.shape[0], which is None where the batch size is open."
+)
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    loss, gradients = taped(model, images, labels, loss_by_static_size)
+    optimizer.apply(reference.clip_gradients(gradients, max_norm))
+    return loss
+
+
+@wrong("5.7", "tf.random.set_seed was called in each step: all other random draws then repeat.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    tf.random.set_seed(0)
+    return reference.train_step(model, optimizer, images, labels, max_norm)
 
 
 @right("5.7", "Written out, with TensorFlow's own clipping.")
@@ -1137,7 +1167,7 @@ def saliency_map(model, images):
     return tf.reduce_max(tf.abs(found), axis=-1)
 
 
-@wrong("5.8", "The channels were not reduced: a map for each.")
+@wrong("5.8", "The channels were not reduced: there is a map for each.")
 def saliency_map(model, images):
     return tf.abs(slopes(model, images, lambda z: z[:, 1]))
 
@@ -1147,7 +1177,9 @@ def saliency_map(model, images):
     return tf.reduce_max(tf.abs(slopes(model, images, tf.reduce_sum)), axis=-1)
 
 
-@wrong("5.8", "The gradient was taken of the mean over the batch: the maps shrink with it.")
+@wrong(
+    "5.8", "The mean over the batch was differentiated: the larger the batch, the fainter the maps."
+)
 def saliency_map(model, images):
     found = slopes(model, images, lambda z: tf.reduce_mean(z[:, 1]))
     return tf.reduce_max(tf.abs(found), axis=-1)
@@ -1174,17 +1206,17 @@ def saliency_map(model, images):
     return tf.cast(reference.saliency_map(model, images), tf.float32)
 
 
-@wrong("5.8", "Maps were made of two images, however many there are.")
+@wrong("5.8", "Maps were made for two images, however many there are.")
 def saliency_map(model, images):
     return tf.stack([reference.saliency_map(model, images[i : i + 1])[0] for i in range(2)])
 
 
-@right("5.8", "The norm over the channels.")
+@right("5.8", "The norm over the channels was taken.")
 def saliency_map(model, images):
     return tf.norm(slopes(model, images, lambda z: tf.reduce_sum(z[:, 1])), axis=-1)
 
 
-@right("5.8", "The sum of the absolute values over the channels.")
+@right("5.8", "The absolute values were summed over the channels.")
 def saliency_map(model, images):
     return tf.reduce_sum(tf.abs(slopes(model, images, lambda z: z[:, 1])), axis=-1)
 
