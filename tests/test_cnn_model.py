@@ -860,7 +860,7 @@ class TestCNN:
 
     @pytest.mark.parametrize("compiled", [False, True])
     def test_draws_a_new_mask_at_every_call(self, compiled):
-        """In a graph as well, where a number drawn in Python would stay for ever."""
+        """In a graph as well, where a number drawn in Python would stay forever."""
         model = small_cnn(hidden=64)
         shape = (4, *model.features(pictures(1), training=False).shape[1:])
         features = tf.random.stateless_normal(shape, (1, 2))
