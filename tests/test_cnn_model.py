@@ -154,15 +154,15 @@ class Head(NamedTuple):
     b2: tf.Variable
 
 
-def only_one(variables, axes, width, start=None):
-    """The only variable of so many axes, the last so wide, with `start` in all its places."""
-    found = [v for v in variables if len(v.shape) == axes and v.shape[-1] == width]
+def only_one(variables, rank, width, start=None):
+    """The only variable of that rank, that wide in its last axis, with `start` everywhere."""
+    found = [v for v in variables if len(v.shape) == rank and v.shape[-1] == width]
     if start is not None:
         found = [v for v in found if np.all(v == start)]
-    starting = "" if start is None else f", starting at {start},"
+    starting = "" if start is None else f" that starts at {start}"
     assert len(found) == 1, (
-        f"Of the variables with {axes} axes, the last {width} wide{starting} there are"
-        f" {len(found)}, not 1."
+        f"There should be one variable of rank {rank} and width {width}{starting}; there are"
+        f" {len(found)}."
     )
     return found[0]
 
@@ -177,11 +177,11 @@ def blocks_of(model, channels):
     base, statistics = model.base_variables, model.batch_norm_statistics
     return [
         Block(
-            kernel=only_one(base, axes=4, width=width),
-            gamma=only_one(base, axes=1, width=width, start=1),
-            beta=only_one(base, axes=1, width=width, start=0),
-            mean=only_one(statistics, axes=1, width=width, start=0),
-            variance=only_one(statistics, axes=1, width=width, start=1),
+            kernel=only_one(base, rank=4, width=width),
+            gamma=only_one(base, rank=1, width=width, start=1),
+            beta=only_one(base, rank=1, width=width, start=0),
+            mean=only_one(statistics, rank=1, width=width, start=0),
+            variance=only_one(statistics, rank=1, width=width, start=1),
         )
         for width in channels
     ]
@@ -190,10 +190,10 @@ def blocks_of(model, channels):
 def head_of(model, hidden):
     """The variables of the head, told by their shapes alone: `hidden` is not 2."""
     return Head(
-        w1=only_one(model.head_variables, axes=2, width=hidden),
-        b1=only_one(model.head_variables, axes=1, width=hidden),
-        w2=only_one(model.head_variables, axes=2, width=2),
-        b2=only_one(model.head_variables, axes=1, width=2),
+        w1=only_one(model.head_variables, rank=2, width=hidden),
+        b1=only_one(model.head_variables, rank=1, width=hidden),
+        w2=only_one(model.head_variables, rank=2, width=2),
+        b2=only_one(model.head_variables, rank=1, width=2),
     )
 
 

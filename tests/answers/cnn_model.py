@@ -556,6 +556,11 @@ def max_pool(images, size=2):
     return found.numpy() if tf.executing_eagerly() else found
 
 
+@wrong("3.3", "Everything was cast to float32.")
+def max_pool(images, size=2):
+    return reference.max_pool(tf.cast(images, tf.float32), size)
+
+
 @right("3.3", "The maximum of shifted slices.")
 def max_pool(images, size=2):
     images = tf.convert_to_tensor(images)
@@ -706,6 +711,12 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     return reference.batch_norm(
         x, gamma, beta, moving_mean, moving_variance, training, 0.99, epsilon
     )
+
+
+@wrong("3.4", "Everything was cast to float32.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    parts = (tf.cast(part, tf.float32) for part in (x, gamma, beta, moving_mean, moving_variance))
+    return reference.batch_norm(*parts, training, momentum, epsilon)
 
 
 @wrong("3.4", "No gradient flows through the variance of the batch.")
@@ -920,6 +931,19 @@ def dropout(x, rate, training, seed):
     return reference.dropout(x, rate, training, seed)
 
 
+@wrong("3.5", "Everything was cast to float32.")
+def dropout(x, rate, training, seed):
+    return reference.dropout(tf.cast(x, tf.float32), rate, training, seed)
+
+
+@wrong("3.5", "A small number was added to 1 - rate: even at rate 0 the values change.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    if not training:
+        return x
+    return tf.where(keep_mask(x, rate, seed), x / (1 - rate + 1e-7), tf.zeros_like(x))
+
+
 @wrong("3.5", "Only the sum of the seed's numbers counts.")
 def dropout(x, rate, training, seed):
     s = tf.reduce_sum(tf.convert_to_tensor(seed))
@@ -1125,6 +1149,11 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return tf.reduce_sum(
         tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     ) / len(labels)
+
+
+@wrong("3.6", "Everything was cast to float32.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    return reference.softmax_cross_entropy(tf.cast(logits, tf.float32), labels)
 
 
 @right("3.6", "With tf.nn's fused operation.")
@@ -1621,6 +1650,13 @@ class CNN(reference.CNN):
         if training:
             x = dropped(self, x) * (1 - self.dropout)
         return x @ self.w2 + self.b2
+
+
+@wrong("3.7", "There is one logit instead of two.")
+class CNN(reference.CNN):
+    def head(self, features, training):
+        logits = super().head(features, training)
+        return logits[:, 1:] - logits[:, :1]
 
 
 @wrong("3.7", "Epsilon is 0.1 in the network.")
