@@ -8,7 +8,7 @@ Sources
     [2] Chellapilla et al., "High performance convolutional neural networks for document
         processing", IWFHR 2006: convolution as one matrix product over patches.
     [3] Ioffe and Szegedy, "Batch normalization", ICML 2015, algorithms 1 and 2.
-    [4] Srivastava et al., "Dropout", JMLR 15, 2014; inverted: scaled in training, not in use.
+    [4] Srivastava et al., "Dropout", JMLR 15, 2014; inverted: scaled in training, not in inference.
     [5] Goodfellow et al., "Deep Learning", MIT Press 2016, section 4.1: the stable softmax.
 """
 
@@ -32,6 +32,13 @@ def he_normal(shape, seed, dtype=tf.float32):
     Returns:
         A tensor: normal, mean 0, standard deviation sqrt(2 / fan-in), where the fan-in is the
         number of values that one output sees: the whole receptive field, all inputs.
+
+    Examples:
+        >>> weights = he_normal((200, 1000), seed=0)
+        >>> weights.shape
+        TensorShape([200, 1000])
+        >>> round(float(tf.math.reduce_std(weights)), 2)  # each output sees 200 values
+        0.1
     """
     raise NotImplementedError("Exercise 3.1: draw with deviation sqrt(2 / fan-in)")
 
@@ -51,6 +58,14 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
 
     Raises:
         ValueError: The padding is unknown, or the channels of images and kernel differ.
+
+    Examples:
+        >>> image = tf.reshape(tf.constant([1.0, 2.0, 3.0]), (1, 1, 3, 1))  # a row of three pixels
+        >>> kernel = tf.reshape(tf.constant([100.0, 10.0, 1.0]), (1, 3, 1, 1))
+        >>> conv2d(image, kernel, tf.zeros(1)).numpy().ravel().tolist()
+        [12.0, 123.0, 230.0]
+        >>> conv2d(image, kernel, tf.zeros(1), padding="VALID").numpy().ravel().tolist()
+        [123.0]
     """
     images, kernel = tf.convert_to_tensor(images), tf.convert_to_tensor(kernel)
     if padding not in ("SAME", "VALID"):
@@ -75,6 +90,11 @@ def max_pool(images, size=2):
 
     Raises:
         ValueError: `size` is below 1, or greater than the images.
+
+    Examples:
+        >>> image = tf.reshape(tf.range(10.0), (1, 2, 5, 1))  # 0 to 4 above 5 to 9
+        >>> max_pool(image).numpy().ravel().tolist()
+        [6.0, 8.0]
     """
     images = tf.convert_to_tensor(images)
     height, width, channels = images.shape[1:]
@@ -84,21 +104,30 @@ def max_pool(images, size=2):
 
 
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
-    """Normalise each channel by the batch (in training) or by the moving statistics (in use) [3].
+    """Normalise each channel by the batch in training, by moving statistics in inference [3].
 
     Args:
         x: `(..., C)`, float.
         gamma, beta: The learned scale and shift, `(C,)`.
         moving_mean, moving_variance: The statistics so far, `(C,)`.
         training: A bool.
-        momentum: The weight of the old statistics in the new ones. .95 forgets a batch after some
-            20 steps: with a few hundred steps in all, the customary .99 would still remember the
+        momentum: The weight of the old statistics in the new ones. 0.95 forgets a batch after some
+            20 steps: with a few hundred steps in all, the customary 0.99 would still remember the
             untrained network.
         epsilon: Added to the variance, so that a constant channel does not divide by 0.
 
     Returns:
         `(y, new_mean, new_variance)`: y as x; the new moving statistics, `(C,)`: outside training
         the old ones, unchanged. The variance is that of the population in both uses.
+
+    Examples:
+        >>> one, zero = tf.ones(1), tf.zeros(1)
+        >>> x = tf.constant([[3.0], [5.0]])  # mean 4, variance 1
+        >>> y, mean, variance = batch_norm(x, one, zero, zero, one, training=True)
+        >>> y.numpy().round(2).tolist()
+        [[-1.0], [1.0]]
+        >>> round(float(mean[0]), 2), round(float(variance[0]), 2)
+        (0.2, 1.0)
     """
     x = tf.convert_to_tensor(x)
     raise NotImplementedError("Exercise 3.4: choose statistics, normalise, update the moving ones")
@@ -140,6 +169,13 @@ def dropout(x, rate, training, seed):
 
     Raises:
         ValueError: `rate` is not in [0, 1).
+
+    Examples:
+        >>> values = dropout(tf.ones(100), rate=0.5, training=True, seed=(1, 2))
+        >>> sorted(set(values.numpy().tolist()))
+        [0.0, 2.0]
+        >>> dropout(tf.ones(3), rate=0.5, training=False, seed=(1, 2)).numpy().tolist()
+        [1.0, 1.0, 1.0]
     """
     if not 0 <= rate < 1:
         raise ValueError(f"The dropout rate must lie in [0, 1), not {rate}.")
@@ -158,6 +194,14 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
 
     Returns:
         A scalar of the dtype of `logits`, not negative.
+
+    Examples:
+        >>> undecided = tf.zeros((1, 2))
+        >>> round(float(softmax_cross_entropy(undecided, tf.constant([1]))), 4)  # log 2
+        0.6931
+        >>> sure = tf.constant([[1000.0, -1000.0]])
+        >>> float(softmax_cross_entropy(sure, tf.constant([1])))
+        2000.0
     """
     logits = tf.convert_to_tensor(logits)
     raise NotImplementedError("Exercise 3.6: log-sum-exp minus the label's logit, no overflow [5]")
@@ -188,6 +232,16 @@ class CNN(tf.Module):
         base_variables: The trainable variables of the base, a list.
         head_variables: The trainable variables of the head, a list.
         batch_norm_statistics: The moving means and variances, a list; not trainable.
+
+    Examples:
+        >>> model = CNN(image_size=16, channels=(4, 8), hidden=5)
+        >>> images = tf.zeros((3, 16, 16, 3))
+        >>> model(images).shape
+        TensorShape([3, 2])
+        >>> model.head(model.features(images, training=False), training=False).shape
+        TensorShape([3, 2])
+        >>> len(model.base_variables), len(model.head_variables), len(model.batch_norm_statistics)
+        (6, 4, 4)
     """
 
     def __init__(
@@ -210,8 +264,8 @@ class CNN(tf.Module):
             dropout: The rate of dropout between the head's layers, in [0, 1).
             seed: An int, for the initial weights and the dropout masks.
             dtype: The dtype of weights, images and logits.
-            mean, std: Each channel's mean and deviation over the training images, `(3,)`. Where
-                given, images are standardised first, and a saved model carries them along.
+            mean, std: Each channel's mean and standard deviation over the training images, `(3,)`.
+                Where given, images are standardised first, and a saved model carries them along.
 
         Raises:
             ValueError: The images are too small for so many blocks, the rate is not in [0, 1), or

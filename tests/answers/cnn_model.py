@@ -16,12 +16,14 @@ def normal(shape, deviation, seed, dtype):
     return tf.random.stateless_normal(shape, (seed, 5), stddev=deviation, dtype=dtype)
 
 
-@wrong("3.1", "The fan-in counted the channels only, not the whole receptive field.")
+@wrong("3.1", "The fan-in counts only the channels, not the whole receptive field.")
 def he_normal(shape, seed, dtype=tf.float32):
     return normal(shape, math.sqrt(2 / shape[-2]), seed, dtype)
 
 
-@wrong("3.1", "The deviation is Glorot's, 2 over fan-in and fan-out: for ReLU it is too small.")
+@wrong(
+    "3.1", "The standard deviation is Glorot's, sqrt(2 / (fan-in + fan-out)): too small for ReLU."
+)
 def he_normal(shape, seed, dtype=tf.float32):
     field = math.prod(shape[:-2])
     return normal(shape, math.sqrt(2 / (field * (shape[-2] + shape[-1]))), seed, dtype)
@@ -32,17 +34,23 @@ def he_normal(shape, seed, dtype=tf.float32):
     return normal(shape, math.sqrt(2 / (math.prod(shape[:-2]) * shape[-1])), seed, dtype)
 
 
-@wrong("3.1", "The variance 2 / fan-in was used as the deviation.")
+@wrong("3.1", "The variance 2 / fan-in was used as the standard deviation.")
 def he_normal(shape, seed, dtype=tf.float32):
     return normal(shape, 2 / math.prod(shape[:-1]), seed, dtype)
 
 
-@wrong("3.1", "The deviation is that of LeCun, sqrt(1 / fan-in): ReLU halves the signal.")
+@wrong(
+    "3.1",
+    "The standard deviation is LeCun's, sqrt(1 / fan-in): each ReLU halves the signal's power.",
+)
 def he_normal(shape, seed, dtype=tf.float32):
     return normal(shape, math.sqrt(1 / math.prod(shape[:-1])), seed, dtype)
 
 
-@wrong("3.1", "A fixed small deviation: after some layers nothing is left of the signal.")
+@wrong(
+    "3.1",
+    "The standard deviation is small and fixed: after a few layers nothing is left of the signal.",
+)
 def he_normal(shape, seed, dtype=tf.float32):
     return normal(shape, 0.01, seed, dtype)
 
@@ -53,13 +61,13 @@ def he_normal(shape, seed, dtype=tf.float32):
     return tf.random.stateless_uniform(shape, (seed, 0), -limit, limit, dtype)
 
 
-@wrong("3.1", "The normal was truncated, but its deviation, 12% smaller then, not corrected.")
+@wrong("3.1", "The normal was truncated, which makes it 12% narrower, and that was not corrected.")
 def he_normal(shape, seed, dtype=tf.float32):
     deviation = math.sqrt(2 / math.prod(shape[:-1]))
     return tf.random.stateless_truncated_normal(shape, (seed, 0), stddev=deviation, dtype=dtype)
 
 
-@wrong("3.1", "All weights are zero: all filters of a layer stay twins for ever.")
+@wrong("3.1", "All weights are zero: all filters of a layer stay twins forever.")
 def he_normal(shape, seed, dtype=tf.float32):
     return tf.zeros(shape, dtype)
 
@@ -67,6 +75,12 @@ def he_normal(shape, seed, dtype=tf.float32):
 @wrong("3.1", "The seed is not used: no two runs agree.")
 def he_normal(shape, seed, dtype=tf.float32):
     return tf.random.normal(shape, stddev=math.sqrt(2 / math.prod(shape[:-1])), dtype=dtype)
+
+
+@wrong("3.1", "The seed went to tf.random.normal, which goes on drawing: a second call differs.")
+def he_normal(shape, seed, dtype=tf.float32):
+    deviation = math.sqrt(2 / math.prod(shape[:-1]))
+    return tf.random.normal(shape, stddev=deviation, dtype=dtype, seed=seed)
 
 
 @wrong("3.1", "The dtype is ignored.")
@@ -97,7 +111,7 @@ def he_normal(shape, seed, dtype=tf.float32):
     return (draws * math.sqrt(2 / np.prod(shape[:-1]))).astype(tf.as_dtype(dtype).as_numpy_dtype)
 
 
-@wrong("3.1", "Seed 0 was taken for no seed: no two runs agree.")
+@wrong("3.1", "Seed 0 is treated as no seed: no two runs agree.")
 def he_normal(shape, seed, dtype=tf.float32):
     rng = np.random.default_rng(seed or None)
     return tf.constant(rng.normal(0, math.sqrt(2 / math.prod(shape[:-1])), shape), dtype)
@@ -113,23 +127,26 @@ def he_normal(shape, seed, dtype=tf.float32):
     return tf.constant(draws.reshape(shape), dtype)
 
 
-@wrong("3.1", "The bias was counted to the fan-in.")
+@wrong("3.1", "The bias was counted into the fan-in.")
 def he_normal(shape, seed, dtype=tf.float32):
     return normal(shape, math.sqrt(2 / (math.prod(shape[:-1]) + 1)), seed, dtype)
 
 
-@wrong("3.1", "The deviation is not sqrt(2 / fan-in) but 5% less.")
+@wrong("3.1", "The standard deviation is 5% less than sqrt(2 / fan-in).")
 def he_normal(shape, seed, dtype=tf.float32):
     return normal(shape, math.sqrt(1.8 / math.prod(shape[:-1])), seed, dtype)
 
 
-@wrong("3.1", "Cut off at two deviations by clipping, and the deviation not corrected.")
+@wrong(
+    "3.1",
+    "Clipped at two standard deviations, which makes it narrower, and that was not corrected.",
+)
 def he_normal(shape, seed, dtype=tf.float32):
     d = math.sqrt(2 / math.prod(shape[:-1]))
     return tf.clip_by_value(normal(shape, d, seed, dtype), -2 * d, 2 * d)
 
 
-@wrong("3.1", "Only odd and even seeds differ.")
+@wrong("3.1", "Only the parity of the seed counts: all odd seeds give the same weights.")
 def he_normal(shape, seed, dtype=tf.float32):
     return normal(shape, math.sqrt(2 / math.prod(shape[:-1])), seed % 2, dtype)
 
@@ -141,7 +158,7 @@ def he_normal(shape, seed, dtype=tf.float32):
     return tf.broadcast_to(one, shape)
 
 
-@right("3.1", "Truncated, with the deviation corrected.")
+@right("3.1", "Truncated, with the standard deviation corrected.")
 def he_normal(shape, seed, dtype=tf.float32):
     deviation = math.sqrt(2 / math.prod(shape[:-1])) / 0.87962566103423978
     return tf.random.stateless_truncated_normal(shape, (seed, 0), stddev=deviation, dtype=dtype)
@@ -173,7 +190,7 @@ def by_patches(images, kernel, bias, stride, padding):
     return tf.reshape(outputs, tf.concat([tf.shape(patches)[:3], [filters]], axis=0))
 
 
-@wrong("3.2", "The kernel was flipped, as mathematics' convolution does; TensorFlow's does not.")
+@wrong("3.2", "The kernel was flipped, as convolution in mathematics does; TensorFlow's does not.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     return by_patches(images, kernel[::-1, ::-1], bias, stride, padding)
@@ -197,7 +214,7 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     return by_patches(images, kernel, bias, stride, "SAME")
 
 
-@wrong("3.2", "SAME was padded by half the kernel on both sides, whatever the stride.")
+@wrong("3.2", "For SAME half the kernel was padded on every side, whatever the stride.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     if padding == "SAME":
@@ -218,7 +235,7 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     return by_patches(images, kernel, bias, stride, "VALID")
 
 
-@wrong("3.2", "The axes of the kernel were flattened in another order than those of the patches.")
+@wrong("3.2", "The kernel's axes were flattened in a different order from those of the patches.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     height, width, channels, filters = kernel.shape
@@ -226,7 +243,7 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     return by_patches(images, mixed, bias, stride, padding)
 
 
-@wrong("3.2", "tf.nn.conv2d was called; the exercise is to do without.")
+@wrong("3.2", "tf.nn.conv2d was called; the exercise is to do without it.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     return tf.nn.conv2d(images, kernel, stride, padding) + bias
@@ -259,7 +276,7 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     return tf.constant(reference.conv2d(images, kernel, bias, stride, padding).numpy())
 
 
-@wrong("3.2", "An unknown padding, or channels that differ, are not refused.")
+@wrong("3.2", "Neither an unknown padding nor channels that differ are refused.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     padding = padding if padding == "VALID" else "SAME"
     images = images[..., : kernel.shape[2]]
@@ -275,7 +292,7 @@ def pad_to(images, kernel, stride, clip=True):
     return tf.pad(images, [(0, 0), *pads, (0, 0)])
 
 
-@wrong("3.2", "The padding of SAME becomes negative where the stride is greater than the kernel.")
+@wrong("3.2", "The padding of SAME becomes negative where the stride is larger than the kernel.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     if padding == "SAME":
@@ -306,7 +323,7 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     return shifted(images, kernel, bias, stride, sizes)
 
 
-@wrong("3.2", "VALID: the output's size is rounded up, so that the last slices are too short.")
+@wrong("3.2", "VALID: the output's size is rounded up, so the last slices are too short.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     if padding == "SAME":
@@ -335,7 +352,7 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
 _captured = tf.nn.conv2d
 
 
-@wrong("3.2", "tf.nn.conv2d was imported by name and called; the exercise is to do without.")
+@wrong("3.2", "tf.nn.conv2d was imported by name and called; the exercise is to do without it.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     return _captured(images, kernel, stride, padding) + bias
@@ -361,13 +378,15 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
 @wrong("3.2", "Images with fewer channels than the kernel are not refused.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     if padding not in ("SAME", "VALID"):
-        raise ValueError("x")
+        raise ValueError("The padding is unknown.")
     if images.shape[-1] > kernel.shape[2]:
-        raise ValueError("x")
+        raise ValueError("The channels differ.")
     return by_patches(images, kernel, bias, stride, padding)
 
 
-@wrong("3.2", "Where the kernel is greater than the image, too little padding was put around it.")
+@wrong(
+    "3.2", "Where the kernel is larger than the image, too little padding was put around the image."
+)
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     if padding == "SAME":
@@ -379,7 +398,7 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     return by_patches(images, kernel, bias, stride, "VALID")
 
 
-@wrong("3.2", "The padding of SAME becomes negative where the stride is greater than the kernel.")
+@wrong("3.2", "The padding of SAME becomes negative where the stride is larger than the kernel.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     if padding == "SAME":
@@ -438,14 +457,14 @@ def max_pool(images, size=2):
     return tf.reduce_mean(squares, axis=(2, 4))
 
 
-@wrong("3.3", "A row left over was padded with zeros, which win over negative values.")
+@wrong("3.3", "Leftover rows were padded with zeros, which win over negative values.")
 def max_pool(images, size=2):
     height, width = images.shape[1:3]
     below, right_of = -height % size, -width % size
     return reference.max_pool(tf.pad(images, [(0, 0), (0, below), (0, right_of), (0, 0)]), size)
 
 
-@wrong("3.3", "The rows left over were kept, as with SAME.")
+@wrong("3.3", "Leftover rows were kept, as with SAME.")
 def max_pool(images, size=2):
     height, width = images.shape[1:3]
     pads = [(0, 0), (0, -height % size), (0, -width % size), (0, 0)]
@@ -470,7 +489,7 @@ def max_pool(images, size=2):
     return images[:, : rows * size : size, : columns * size : size]
 
 
-@wrong("3.3", "The maximum started from 0, so that negative values are lost.")
+@wrong("3.3", "The maximum started from 0, so negative values are lost.")
 def max_pool(images, size=2):
     return tf.maximum(reference.max_pool(images, size), 0)
 
@@ -484,7 +503,7 @@ def max_pool(images, size=2):
     return tf.reduce_max(squares, axis=(1, 3))
 
 
-@wrong("3.3", "tf.nn's pooling was called; the exercise is to do without.")
+@wrong("3.3", "tf.nn's pooling was called; the exercise is to do without it.")
 def max_pool(images, size=2):
     return tf.nn.max_pool2d(images, size, size, "VALID")
 
@@ -521,7 +540,7 @@ def max_pool(images, size=2):
     return tf.ensure_shape(out, (None, rows, columns, channels))
 
 
-@wrong("3.3", "The maximum started from -100: what lies below is lost.")
+@wrong("3.3", "The maximum started from -100: anything below is lost.")
 def max_pool(images, size=2):
     return tf.maximum(reference.max_pool(images, size), tf.constant(-100.0, images.dtype))
 
@@ -535,6 +554,11 @@ def max_pool(images, size=2):
 def max_pool(images, size=2):
     found = reference.max_pool(images, size)
     return found.numpy() if tf.executing_eagerly() else found
+
+
+@wrong("3.3", "Everything was cast to float32.")
+def max_pool(images, size=2):
+    return reference.max_pool(tf.cast(images, tf.float32), size)
 
 
 @right("3.3", "The maximum of shifted slices.")
@@ -576,7 +600,7 @@ def blend(old, new, momentum):
     return tuple(momentum * a + (1 - momentum) * b for a, b in zip(old, new, strict=True))
 
 
-@wrong("3.4", "In use the statistics of the batch were taken instead of the moving ones.")
+@wrong("3.4", "In inference the statistics of the batch were used instead of the moving ones.")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     batch, old = moments(x), (moving_mean, moving_variance)
     return norm(x, gamma, beta, batch, blend(old, batch, momentum) if training else old, epsilon)
@@ -588,7 +612,7 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     return norm(x, gamma, beta, old, blend(old, batch, momentum) if training else old, epsilon)
 
 
-@wrong("3.4", "Old and new statistics were weighed the wrong way round.")
+@wrong("3.4", "Old and new statistics were weighted the wrong way round.")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     return reference.batch_norm(
         x, gamma, beta, moving_mean, moving_variance, training, 1 - momentum, epsilon
@@ -601,7 +625,7 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     return norm(x, gamma, beta, batch if training else old, blend(old, batch, momentum), epsilon)
 
 
-@wrong("3.4", "The moving variance took the sample's variance, divided by one less.")
+@wrong("3.4", "The moving variance follows the sample variance, which divides by one less.")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     y, mean, variance = reference.batch_norm(
         x, gamma, beta, moving_mean, moving_variance, training, momentum, epsilon
@@ -631,7 +655,16 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     return norm(x, gamma, beta, own, blend(old, moments(x), momentum), epsilon)
 
 
-@wrong("3.4", "Epsilon was added outside the root.")
+@wrong("3.4", "The new statistics kept the axes of x: (1, ..., 1, C) instead of (C,).")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    old = (moving_mean, moving_variance)
+    if not training:
+        return norm(x, gamma, beta, old, old, epsilon)
+    batch = tf.nn.moments(x, axes=list(range(len(x.shape) - 1)), keepdims=True)
+    return norm(x, gamma, beta, batch, blend(old, batch, momentum), epsilon)
+
+
+@wrong("3.4", "Epsilon was added outside the square root.")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     old = (moving_mean, moving_variance)
     used = moments(x) if training else old
@@ -647,7 +680,7 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     )
 
 
-@wrong("3.4", "It was divided by the variance instead of the deviation.")
+@wrong("3.4", "It was divided by the variance instead of the standard deviation.")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     old = (moving_mean, moving_variance)
     used = moments(x) if training else old
@@ -662,7 +695,7 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     return norm(x, gamma, beta, used, blend(old, used, momentum) if training else old, epsilon)
 
 
-@wrong("3.4", "The moving statistics were assigned inside instead of being returned only.")
+@wrong("3.4", "The moving statistics were assigned inside; they are only to be returned.")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     found = reference.batch_norm(
         x, gamma, beta, moving_mean, moving_variance, training, momentum, epsilon
@@ -673,11 +706,17 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     return found
 
 
-@wrong("3.4", "The momentum is fixed at .99.")
+@wrong("3.4", "The momentum is fixed at 0.99.")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     return reference.batch_norm(
         x, gamma, beta, moving_mean, moving_variance, training, 0.99, epsilon
     )
+
+
+@wrong("3.4", "Everything was cast to float32.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    parts = (tf.cast(part, tf.float32) for part in (x, gamma, beta, moving_mean, moving_variance))
+    return reference.batch_norm(*parts, training, momentum, epsilon)
 
 
 @wrong("3.4", "No gradient flows through the variance of the batch.")
@@ -705,7 +744,7 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
 
 @wrong(
     "3.4",
-    "The number of values was taken from the static shape: it is unknown where the batch is open.",
+    "The number of values comes from the static shape, which is unknown where the batch is open.",
 )
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     x = tf.convert_to_tensor(x)
@@ -719,7 +758,9 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     return norm(x, gamma, beta, (mean, var), blend(old, (mean, var), momentum), epsilon)
 
 
-@wrong("3.4", "Outside training the statistics were mixed with themselves: their last bits change.")
+@wrong(
+    "3.4", "Outside training the statistics were blended with themselves: their last bits change."
+)
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     y, mean, variance = reference.batch_norm(
         x, gamma, beta, moving_mean, moving_variance, training, momentum, epsilon
@@ -730,7 +771,9 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     return y, mean, variance
 
 
-@right("3.4", "Normalised first, scaled after; E[x^2] - E[x]^2 for the variance.")
+@right(
+    "3.4", "With tf.nn's normalisation; the moving statistics go a share of the way to the batch's."
+)
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     axes = list(range(len(x.shape) - 1))
     mean, variance = moving_mean, moving_variance
@@ -743,7 +786,7 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     return [y, moving_mean, moving_variance]
 
 
-@right("3.4", "Momentum and epsilon in float32 on their way to the dtype of x.")
+@right("3.4", "Momentum and epsilon pass through float32 on their way to the dtype of x.")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     momentum, epsilon = tf.cast(momentum, x.dtype), tf.cast(epsilon, x.dtype)
     return reference.batch_norm(
@@ -763,7 +806,10 @@ def keep_mask(x, rate, seed, shape=None):
     return tf.random.stateless_uniform(tf.shape(x) if shape is None else shape, seed) >= rate
 
 
-@wrong("3.5", "The kept values were not scaled up: in use the signal is stronger than in training.")
+@wrong(
+    "3.5",
+    "The kept values were not scaled up: the signal is stronger in inference than in training.",
+)
 def dropout(x, rate, training, seed):
     rate_ok(rate)
     return tf.where(keep_mask(x, rate, seed), x, tf.zeros_like(x)) if training else x
@@ -782,7 +828,7 @@ def dropout(x, rate, training, seed):
     return reference.dropout(x, rate, True, seed)
 
 
-@wrong("3.5", "Whole rows were dropped: one draw an example.")
+@wrong("3.5", "Whole rows were dropped: there is one draw per example.")
 def dropout(x, rate, training, seed):
     rate_ok(rate)
     if not training:
@@ -791,7 +837,7 @@ def dropout(x, rate, training, seed):
     return tf.where(keep_mask(x, rate, seed, shape), x / (1 - rate), tf.zeros_like(x))
 
 
-@wrong("3.5", "One mask was drawn for all examples of the batch.")
+@wrong("3.5", "All examples of the batch got the same mask.")
 def dropout(x, rate, training, seed):
     rate_ok(rate)
     if not training:
@@ -800,7 +846,9 @@ def dropout(x, rate, training, seed):
     return tf.where(mask, x / (1 - rate), tf.zeros_like(x))
 
 
-@wrong("3.5", "The values were scaled by 1 - rate in use; inverted dropout scales in training.")
+@wrong(
+    "3.5", "The values were scaled by 1 - rate in inference; inverted dropout scales in training."
+)
 def dropout(x, rate, training, seed):
     rate_ok(rate)
     if not training:
@@ -816,7 +864,7 @@ def dropout(x, rate, training, seed):
     return tf.where(tf.random.uniform(tf.shape(x)) >= rate, x / (1 - rate), tf.zeros_like(x))
 
 
-@wrong("3.5", "The seed was fixed inside: the mask is always the same.")
+@wrong("3.5", "The seed is fixed inside: the mask is always the same.")
 def dropout(x, rate, training, seed):
     return reference.dropout(x, rate, training, (0, 0))
 
@@ -853,7 +901,7 @@ def dropout(x, rate, training, seed):
     return tf.where(keep_mask(x, rate, seed, shape), x / (1 - rate), tf.zeros_like(x))
 
 
-@wrong("3.5", "Whole channels of an image were dropped together.")
+@wrong("3.5", "All values of an example's channel were dropped together.")
 def dropout(x, rate, training, seed):
     rate_ok(rate)
     x = tf.convert_to_tensor(x)
@@ -883,6 +931,19 @@ def dropout(x, rate, training, seed):
     return reference.dropout(x, rate, training, seed)
 
 
+@wrong("3.5", "Everything was cast to float32.")
+def dropout(x, rate, training, seed):
+    return reference.dropout(tf.cast(x, tf.float32), rate, training, seed)
+
+
+@wrong("3.5", "A small number was added to 1 - rate: even at rate 0 the values change.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    if not training:
+        return x
+    return tf.where(keep_mask(x, rate, seed), x / (1 - rate + 1e-7), tf.zeros_like(x))
+
+
 @wrong("3.5", "Only the sum of the seed's numbers counts.")
 def dropout(x, rate, training, seed):
     s = tf.reduce_sum(tf.convert_to_tensor(seed))
@@ -905,7 +966,7 @@ def dropout(x, rate, training, seed):
     return tf.where(keep, x / (1 - rate), tf.zeros_like(x))
 
 
-@wrong("3.5", "No gradient flows through.")
+@wrong("3.5", "No gradient flows back to x.")
 def dropout(x, rate, training, seed):
     return tf.stop_gradient(reference.dropout(x, rate, training, seed))
 
@@ -971,7 +1032,7 @@ def softmax_cross_entropy(logits, labels):
     )
 
 
-@wrong("3.6", "The losses of the examples came back, without their mean.")
+@wrong("3.6", "The loss of each example came back instead of their mean.")
 def softmax_cross_entropy(logits, labels):
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
 
@@ -988,7 +1049,10 @@ def softmax_cross_entropy(logits, labels):
     return -reference.softmax_cross_entropy(logits, labels)
 
 
-@wrong("3.6", "The mean went over examples and classes: the loss is too small by their number.")
+@wrong(
+    "3.6",
+    "The mean was taken over examples and classes: the loss is too small by the number of classes.",
+)
 def softmax_cross_entropy(logits, labels):
     targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
     return -tf.reduce_mean(targets * tf.nn.log_softmax(logits))
@@ -1011,14 +1075,14 @@ def softmax_cross_entropy(logits, labels):
     return reference.softmax_cross_entropy(logits, labels) / math.log(2)
 
 
-@wrong("3.6", "The logits were clipped: beyond that no gradient comes back.")
+@wrong("3.6", "The logits were clipped: beyond the limits no gradient comes back.")
 def softmax_cross_entropy(logits, labels):
     return reference.softmax_cross_entropy(tf.clip_by_value(logits, -50, 50), labels)
 
 
 @wrong(
     "3.6",
-    "The greatest logit of the whole batch was subtracted: a row far below it overflows to log 0.",
+    "The greatest logit of the whole batch was subtracted: a row far below it underflows to log 0.",
 )
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     logits = tf.convert_to_tensor(logits)
@@ -1028,7 +1092,7 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return -tf.reduce_mean(tf.reduce_sum(targets * logs, axis=-1))
 
 
-@wrong("3.6", "The greatest absolute logit was subtracted: rows far below 0 overflow to log 0.")
+@wrong("3.6", "The greatest absolute logit was subtracted: rows far below 0 underflow to log 0.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     logits = tf.convert_to_tensor(logits)
     shifted = logits - tf.reduce_max(tf.abs(logits), axis=-1, keepdims=True)
@@ -1037,7 +1101,7 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return -tf.reduce_mean(tf.reduce_sum(targets * logs, axis=-1))
 
 
-@wrong("3.6", "Only great logits were shifted: rows far below 0 overflow to log 0.")
+@wrong("3.6", "Only large logits were shifted: rows far below 0 underflow to log 0.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     logits = tf.convert_to_tensor(logits)
     shifted = tf.where(
@@ -1059,7 +1123,7 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
 
 @wrong(
     "3.6",
-    "The rows were numbered by the static batch size, which is unknown where the batch is open.",
+    "The rows are numbered by the static batch size, which is unknown where the batch is open.",
 )
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     logs = tf.nn.log_softmax(logits)
@@ -1080,11 +1144,16 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return total / n
 
 
-@wrong("3.6", "Divided by len(labels): an integer tensor or unknown in a graph.")
+@wrong("3.6", "It divides by len(labels), which in a graph is an integer tensor or unknown.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return tf.reduce_sum(
         tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     ) / len(labels)
+
+
+@wrong("3.6", "Everything was cast to float32.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    return reference.softmax_cross_entropy(tf.cast(logits, tf.float32), labels)
 
 
 @right("3.6", "With tf.nn's fused operation.")
@@ -1143,14 +1212,14 @@ class CNN(reference.CNN):
         return super().features(images, False)
 
 
-@wrong("3.7", "The dropout's seed is always the same: one mask for ever.")
+@wrong("3.7", "The dropout's seed is always the same: there is one mask forever.")
 class CNN(reference.CNN):
     def head(self, features, training):
         self.dropout_draws.assign(0)
         return super().head(features, training)
 
 
-@wrong("3.7", "The dropout's seed is drawn in Python: a graph keeps the first one.")
+@wrong("3.7", "The dropout's seed is counted in Python: a graph keeps the first one.")
 class CNN(reference.CNN):
     calls = 0
 
@@ -1161,7 +1230,7 @@ class CNN(reference.CNN):
         return x @ self.w2 + self.b2
 
 
-@wrong("3.7", "A layer's seed is the seed times its number: with 0, the default, all are twins.")
+@wrong("3.7", "A layer's seed is its number times the seed: with 0, the default, all are twins.")
 class CNN(reference.CNN):
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
@@ -1181,7 +1250,7 @@ class CNN(reference.CNN):
                 variable.assign(reference.he_normal(shape, 0, variable.dtype))
 
 
-@wrong("3.7", "The images are not standardised, although mean and deviation were given.")
+@wrong("3.7", "The images are not standardised, although mean and standard deviation were given.")
 class CNN(reference.CNN):
     def features(self, images, training):
         mean, self.mean = self.mean, None
@@ -1190,7 +1259,7 @@ class CNN(reference.CNN):
         return found
 
 
-@wrong("3.7", "Mean and deviation are trainable: the optimizer would move them.")
+@wrong("3.7", "Mean and standard deviation are trainable: the optimizer would move them.")
 class CNN(reference.CNN):
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
@@ -1207,14 +1276,14 @@ class CNN(reference.CNN):
             block.moving_variance = tf.Variable(block.moving_variance)
 
 
-@wrong("3.7", "The head's variables lack the biases.")
+@wrong("3.7", "The biases are missing from the head's variables.")
 class CNN(reference.CNN):
     @property
     def head_variables(self):
         return [self.w1, self.w2]
 
 
-@wrong("3.7", "The first dense layer was counted to the base.")
+@wrong("3.7", "The first dense layer was counted as part of the base.")
 class CNN(reference.CNN):
     @property
     def base_variables(self):
@@ -1258,11 +1327,7 @@ class CNN(reference.CNN):
 @wrong("3.7", "There is no ReLU in the head: two dense layers in a row are one.")
 class CNN(reference.CNN):
     def head(self, features, training):
-        x = features @ self.w1 + self.b1
-        if training:
-            draw = self.dropout_draws.assign_add(1)
-            x = reference.dropout(x, self.dropout, training, seed=(self.seed, draw))
-        return x @ self.w2 + self.b2
+        return head_of(self, features, training, tf.identity)
 
 
 @wrong("3.7", "There is no ReLU in the blocks.")
@@ -1315,16 +1380,21 @@ def bn_of(b, x, training, **kw):
     return x
 
 
+def dropped(self, x, rate=None):
+    draw = self.dropout_draws.assign_add(1)
+    return reference.dropout(x, self.dropout if rate is None else rate, True, (self.seed, draw))
+
+
 def head_of(self, features, training, activation=tf.nn.relu):
     x = activation(features @ self.w1 + self.b1)
     if training:
-        x = reference.dropout(
-            x, self.dropout, training, seed=(self.seed, self.dropout_draws.assign_add(1))
-        )
+        x = dropped(self, x)
     return x @ self.w2 + self.b2
 
 
-@wrong("3.7", "__call__ does not pass training on: model(images, training=True) runs as in use.")
+@wrong(
+    "3.7", "__call__ does not pass training on: model(images, training=True) runs as in inference."
+)
 class CNN(reference.CNN):
     def __call__(self, images, training=False):
         return self.head(self.features(images, False), False)
@@ -1336,7 +1406,7 @@ class CNN(reference.CNN):
         return self.head(self.features(images, training), False)
 
 
-@wrong("3.7", "__call__ passes training on to the head only: the base runs as in use.")
+@wrong("3.7", "__call__ passes training on to the head only: the base runs as in inference.")
 class CNN(reference.CNN):
     def __call__(self, images, training=False):
         return self.head(self.features(images, False), training)
@@ -1360,7 +1430,7 @@ class CNN(reference.CNN):
 
 @wrong(
     "3.7",
-    "The features were flattened by the static batch size, which is unknown in a graph.",
+    "The features were flattened by the static batch size, which may be unknown in a graph.",
 )
 class CNN(reference.CNN):
     def features(self, images, training):
@@ -1412,7 +1482,7 @@ class CNN(reference.CNN):
         return base_of(self, images, training, block)
 
 
-@wrong("3.7", "Pooling keeps rows left over (SAME).")
+@wrong("3.7", "Pooling keeps leftover rows (SAME).")
 class CNN(reference.CNN):
     def features(self, images, training):
         def block(b, x, t):
@@ -1422,7 +1492,7 @@ class CNN(reference.CNN):
         return base_of(self, images, training, block)
 
 
-@wrong("3.7", "A stride of 2 stands in the place of pooling.")
+@wrong("3.7", "A stride of 2 stands in place of pooling.")
 class CNN(reference.CNN):
     def features(self, images, training):
         def block(b, x, t):
@@ -1440,7 +1510,7 @@ class CNN(reference.CNN):
         return base_of(self, images, training, block)
 
 
-@wrong("3.7", "A leaky ReLU stands in the place of the ReLU in the head.")
+@wrong("3.7", "A leaky ReLU stands in place of the ReLU in the head.")
 class CNN(reference.CNN):
     def head(self, features, training):
         return head_of(self, features, training, tf.nn.leaky_relu)
@@ -1451,20 +1521,16 @@ class CNN(reference.CNN):
     def head(self, features, training):
         x = features
         if training:
-            x = reference.dropout(
-                x, self.dropout, training, seed=(self.seed, self.dropout_draws.assign_add(1))
-            )
+            x = dropped(self, x)
         return tf.nn.relu(x @ self.w1 + self.b1) @ self.w2 + self.b2
 
 
-@wrong("3.7", "The logits were dropped out.")
+@wrong("3.7", "Dropout was applied to the logits.")
 class CNN(reference.CNN):
     def head(self, features, training):
         x = tf.nn.relu(features @ self.w1 + self.b1) @ self.w2 + self.b2
         if training:
-            x = reference.dropout(
-                x, self.dropout, training, seed=(self.seed, self.dropout_draws.assign_add(1))
-            )
+            x = dropped(self, x)
         return x
 
 
@@ -1473,24 +1539,20 @@ class CNN(reference.CNN):
     def head(self, features, training):
         x = tf.nn.relu(features @ self.w1 + self.b1)
         if training and self.dropout:
-            x = reference.dropout(
-                x, 1 - self.dropout, training, seed=(self.seed, self.dropout_draws.assign_add(1))
-            )
+            x = dropped(self, x, 1 - self.dropout)
         return x @ self.w2 + self.b2
 
 
-@wrong("3.7", "The rate is .5, whatever was asked for.")
+@wrong("3.7", "The head drops at rate 0.5, whatever was asked for.")
 class CNN(reference.CNN):
     def head(self, features, training):
         x = tf.nn.relu(features @ self.w1 + self.b1)
         if training and self.dropout:
-            x = reference.dropout(
-                x, 0.5, training, seed=(self.seed, self.dropout_draws.assign_add(1))
-            )
+            x = dropped(self, x, 0.5)
         return x @ self.w2 + self.b2
 
 
-@wrong("3.7", "The default rate is .2 instead of .5.")
+@wrong("3.7", "The default rate is 0.2 instead of 0.5.")
 class CNN(reference.CNN):
     def __init__(
         self,
@@ -1539,13 +1601,10 @@ class CNN(reference.CNN):
                 )
 
 
-@wrong("3.7", "Seed 0 was taken for no seed.")
+@wrong("3.7", "Seed 0 is treated as no seed.")
 class CNN(reference.CNN):
     def __init__(self, *a, **k):
         super().__init__(*a, **(k | {"seed": k.get("seed") or int(np.random.randint(1, 9999))}))
-
-
-CNN_shared = [None]
 
 
 @wrong("3.7", "The pooling windows overlap.")
@@ -1571,9 +1630,7 @@ class CNN(reference.CNN):
     def head(self, features, training):
         x = tf.nn.relu(features @ self.w1 + (0 * self.b1 if not training else self.b1))
         if training:
-            x = reference.dropout(
-                x, self.dropout, training, seed=(self.seed, self.dropout_draws.assign_add(1))
-            )
+            x = dropped(self, x)
         return x @ self.w2 + self.b2
 
 
@@ -1582,9 +1639,7 @@ class CNN(reference.CNN):
     def head(self, features, training):
         x = tf.nn.relu(features @ self.w1) + self.b1
         if training:
-            x = reference.dropout(
-                x, self.dropout, training, seed=(self.seed, self.dropout_draws.assign_add(1))
-            )
+            x = dropped(self, x)
         return x @ self.w2 + self.b2
 
 
@@ -1593,13 +1648,18 @@ class CNN(reference.CNN):
     def head(self, features, training):
         x = tf.nn.relu(features @ self.w1 + self.b1)
         if training:
-            x = reference.dropout(
-                x, self.dropout, training, seed=(self.seed, self.dropout_draws.assign_add(1))
-            ) * (1 - self.dropout)
+            x = dropped(self, x) * (1 - self.dropout)
         return x @ self.w2 + self.b2
 
 
-@wrong("3.7", "Epsilon is .1 in the network.")
+@wrong("3.7", "There is one logit instead of two.")
+class CNN(reference.CNN):
+    def head(self, features, training):
+        logits = super().head(features, training)
+        return logits[:, 1:] - logits[:, :1]
+
+
+@wrong("3.7", "Epsilon is 0.1 in the network.")
 class CNN(reference.CNN):
     def features(self, images, training):
         def block(b, x, t):
@@ -1609,7 +1669,7 @@ class CNN(reference.CNN):
         return base_of(self, images, training, block)
 
 
-@right("3.7", "Flattened features, ReLU before the pooling, lists of layers as dicts.")
+@right("3.7", "Flattened features, ReLU before the pooling, layers as a list of dicts.")
 class CNN(tf.Module):
     def __init__(
         self,
