@@ -6,7 +6,8 @@ what should have come out, it asked here.
 """
 
 import numpy as np
-import tensorflow as tf
+
+# TensorFlow is imported where it is needed: lesson 1 does without it, and starts sooner.
 
 # Several lessons
 
@@ -47,16 +48,22 @@ def majority_baseline(patients, labels, train, test):
 
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     """TensorFlow's own: images `(B, H, W, C)`, kernel `(h, w, C, F)` to `(B, H', W', F)`."""
+    import tensorflow as tf
+
     return tf.nn.conv2d(images, kernel, stride, padding) + bias
 
 
 def max_pool(images, size=2):
     """TensorFlow's own: `(B, H, W, C)` to `(B, H // size, W // size, C)`."""
+    import tensorflow as tf
+
     return tf.nn.max_pool2d(images, size, size, "VALID")
 
 
 def batch_norm(x, gamma, beta, mean, variance, training, momentum=0.95, epsilon=1e-3):
     """The definition, step by step: x `(..., C)`, the others `(C,)`, to y and both statistics."""
+    import tensorflow as tf
+
     used_mean, used_variance = mean, variance
     if training:
         axes = list(range(len(x.shape) - 1))
@@ -78,6 +85,8 @@ def cross_entropy_gradient(logits, labels):
 
 def conv_block(x, kernel, gamma, beta, mean, variance):
     """A block of the base outside training: `(B, H, W, C)` to `(B, H // 2, W // 2, F)`."""
+    import tensorflow as tf
+
     x = conv2d(x, kernel, bias=0.0)
     y, *_ = batch_norm(x, gamma, beta, mean, variance, training=False)
     return max_pool(tf.nn.relu(y))
