@@ -290,7 +290,7 @@ def test_a_resumed_run_keeps_its_own_cells(finished_run, tmp_path):
 
 
 def test_a_run_of_another_version_is_refused(finished_run, cells, tmp_path, capsys):
-    """Half a run under settings that mean something else is no run either."""
+    """Half a run under settings that mean something else is not a run either."""
     run = RunFolder(tmp_path / "old")
     settings = read_json(RunFolder(finished_run).settings)
     settings["names"] = settings.pop("fingerprint")
@@ -325,7 +325,7 @@ def test_other_modules_in_mid_process_are_refused(cells, tmp_path, capsys, monke
 
 
 def test_a_run_is_not_resumed_under_other_settings(finished_run, cells, tmp_path, capsys):
-    """Half a run at one image size and half at another is no run."""
+    """Half a run at one image size and half at another is not a run."""
     resume = ["train", "--resume", "--out", finished_run]
     said = refusal(capsys, *resume, "--data", cells, "--image-size", "32")
     assert "made with image size 16, not 32" in said

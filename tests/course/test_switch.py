@@ -37,7 +37,7 @@ def test_unset_means_the_learners_own(value):
 
 
 def test_solutions_means_the_reference_from_any_folder(tmp_path):
-    """The word is no path, so the working folder does not matter."""
+    """The word is not a path, so the working folder does not matter."""
     where = run_python(WHERE, "solutions", cwd=tmp_path).stdout.strip()
     assert where == str(REFERENCE / "train_test_split.py")
 
