@@ -15,9 +15,11 @@ from malaria.given.exercises import BY_NUMBER, EXERCISES, hints
 from malaria.given.exercises import reset as resetting
 from malaria.given.exercises.reference import names_of, source_of
 from malaria.given.exercises.stubs import make_stub
+from malaria.given.grading import session
 from malaria.given.grading.judge import judge
 from malaria.given.grading.outcome import Outcome, Record
 from malaria.given.grading.verdict import Verdict
+from malaria.given.lesson import check
 from tests.course.submissions import stubs, submission
 
 LIMIT = 25  # seconds for an exercise that never ends
@@ -244,6 +246,18 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     words = " ".join(finished.stdout.split())
     assert words.startswith("Exercise 3.6, softmax_cross_entropy: wrong.")
     assert words in said
+
+
+def test_a_check_of_an_exercise_that_does_not_exist_says_so(capsys):
+    """In a notebook a traceback would say less."""
+    check("3.9")
+    assert capsys.readouterr().out.startswith("There is no exercise '3.9': their numbers,")
+
+
+def test_what_cannot_be_graded_is_an_error():
+    """With what pytest said last."""
+    with pytest.raises(ValueError, match=r"Nothing could be graded\..* deselected"):
+        session.graded("tests/course/test_switch.py", "-q", "-k", "no_such_test")
 
 
 def test_a_crash_is_told_before_what_is_only_wrong(tmp_path):

@@ -214,16 +214,18 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
     """Print what was found, the score by lesson and what to do next."""
-    verdicts, option = config.stash[VERDICTS], config.option
-    if verdicts:
-        width = min(pytest_internals.columns(terminalreporter), MOST_COLUMNS)
-        words = scoreboard.in_words(verdicts, width)
-        if words:
-            terminalreporter.section("what to look at")
-            terminalreporter.write_line("\n\n".join(words))
-        terminalreporter.section("score")
-        terminalreporter.write_line("\n".join(scoreboard.table(verdicts)))
-        terminalreporter.write_line("")
-        terminalreporter.write_line(scoreboard.next_step(verdicts))
-    if option.json and not option.collectonly:
-        terminalreporter.write_line(f"\nThe verdicts are in {option.json}.")
+    verdicts = config.stash[VERDICTS]
+    if not verdicts:
+        return
+    words = scoreboard.in_words(
+        verdicts, min(pytest_internals.columns(terminalreporter), MOST_COLUMNS)
+    )
+    if words:
+        terminalreporter.section("what to look at")
+        terminalreporter.write_line("\n\n".join(words))
+    terminalreporter.section("score")
+    terminalreporter.write_line("\n".join(scoreboard.table(verdicts)))
+    terminalreporter.write_line("")
+    terminalreporter.write_line(scoreboard.next_step(verdicts))
+    if config.option.json:
+        terminalreporter.write_line(f"The verdicts are in {config.option.json}.")

@@ -71,7 +71,7 @@ def graded(*arguments: str) -> list[Verdict]:
         content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     verdicts = [Verdict.from_dict(one) for one in content.get("exercises", [])]
     if not verdicts:
-        said = finished.stdout[-LAST_WORDS:]
+        said = finished.stdout.strip()[-LAST_WORDS:]
         raise ValueError(f"Nothing could be graded. The last that pytest said: {said}")
     return verdicts
 
