@@ -199,7 +199,7 @@ def single_keys():
     """Let single keys be read without Enter, where there is a terminal that can."""
     before = None
     if termios is not None:
-        # Where stdin is not a terminal, or is closed, or is none at all.
+        # What it raises if stdin is not a terminal, is closed, or does not exist.
         with contextlib.suppress(termios.error, OSError, ValueError, AttributeError):
             before = termios.tcgetattr(sys.stdin)
             tty.setcbreak(sys.stdin)

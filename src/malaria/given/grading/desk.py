@@ -22,8 +22,8 @@ from malaria.given.grading.standing_in import Neighbours
 from malaria.given.grading.verdict import Verdict
 from malaria.given.grading.worker import Worker
 
-# Processes at a time, where there are processors: more would load the memory with TensorFlow, for
-# an hour's work of a learner that is graded in seconds.
+# Processes at a time, where there are processors for them. Each takes 100 to 150 MB of its own, and
+# many learners may share one server.
 MOST_AT_ONCE = 4
 
 
