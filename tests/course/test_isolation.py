@@ -159,6 +159,20 @@ def test_bytes_without_end_are_a_death():
 
 
 @forks
+def test_a_child_that_always_has_something_to_say_is_killed_in_time():
+    """What comes is read, and the clock as well."""
+
+    def function():
+        while True:
+            time.sleep(0.0001)
+            yield RECORD
+
+    found, seconds = ended(function, limit=1.0)
+    assert found.end is End.TIMED_OUT
+    assert seconds < 10
+
+
+@forks
 def test_a_child_that_is_killed_says_where_it_was():
     """The innermost line first."""
     found, _ = ended(writing(b"", then=work), limit=1.0)
