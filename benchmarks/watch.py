@@ -1,6 +1,6 @@
 """From a save to its verdict: `malaria watch` against a cold `pytest` of the same exercise.
 
-    python benchmarks/watch.py
+    python -m benchmarks.watch
 
 Thirty saves in a folder of its own: the reference with one mistake, then the reference again, for
 fifteen exercises of all six lessons. The cold runs stand between them, so that a slow spell of the
@@ -9,7 +9,6 @@ machine strikes both; trust the ratio more than the seconds.
 
 import argparse
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -17,8 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from malaria import LESSON_MODULES, PROJECT
+from malaria import PROJECT
 from malaria.given.exercises import BY_NUMBER
+from tests.course.submissions import submission
 
 # The exercise, what stands in the reference, and the mistake in its place.
 MISTAKES = (
@@ -85,10 +85,7 @@ def main():
     parser.parse_args()
     saves, ratios, right = [], [], 0
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "modules"
-        folder.mkdir()
-        for name in LESSON_MODULES:
-            shutil.copy(PROJECT / "solutions" / f"{name}.py", folder)
+        folder = submission(Path(place) / "modules")
         watch = Watch(folder)
         try:
             for number, reference, mistake in MISTAKES:

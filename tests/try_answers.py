@@ -17,91 +17,115 @@ import json
 import os
 import sys
 import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 import malaria
 from malaria.given.exercises import BY_NUMBER, EXERCISES
-from malaria.given.grading import diagnosis
-from malaria.given.grading.isolation import Child, run_children
-from malaria.given.grading.running import by_exercise, in_child, run_items
+from malaria.given.grading import diagnosis, pytest_internals
+from malaria.given.grading.isolation import Child, End, run_children
+from malaria.given.grading.outcome import Outcome, Record
+from malaria.given.grading.running import LIMIT, Items, in_fork, run_items
+from malaria.given.grading.session import QUIET, collected
 from malaria.given.grading.standing_in import modules_for
-from malaria.given.grading.verdict import DONE
 from malaria.given.system.quiet_start import import_tensorflow
+from malaria.given.system.whole import whole_file
 from tests import answers
 
-LIMIT = 60  # seconds for the tests of one answer
+SHOWN = 3  # sentences of an answer; a learner is told no more
+ORDER = {exercise.number: place for place, exercise in enumerate(EXERCISES)}
 
 
-class Trial:
-    """A pytest plugin that tries answers on the collected tests instead of running them."""
+class Trial(NamedTuple):
+    """An answer to be tried.
 
-    def __init__(self, numbers, whole, one_in):
-        self.numbers, self.whole, self.one_in, self.results = numbers, whole, one_in, []
+    Attributes:
+        kind: "wrong" or "right".
+        place: Its place among those of its kind.
+        answer: The answer.
+    """
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session):
-        """Try each answer in a process of its own."""
-        config, items_of = session.config, by_exercise(session.items)
-        session.config._tmp_path_factory.getbasetemp()
-        todo = [
-            (kind, k, answer)
-            for kind, known in (("wrong", answers.WRONG), ("right", answers.RIGHT))
-            for k, answer in enumerate(known)
-            if answer.number in self.numbers
-        ]
-        if self.one_in:
-            todo = [entry for entry in todo if entry[0] == "wrong"][:: self.one_in]
-        waiting = iter(todo)
-
-        def next_child():
-            entry = next(waiting, None)
-            if entry is None:
-                return None
-            answer, stop_early = entry[2], entry[0] == "wrong" and not self.whole
-            items = items_of[answer.number]
-            records = records_of(config, answer, items, stop_early)
-            return Child(entry, lambda: in_child(config, records), LIMIT)
-
-        for child in run_children(next_child, os.cpu_count()):
-            kind, k, answer = child.key
-            records = [record for record in child.ended.records if "test" in record]
-            self.results.append(
-                {
-                    "kind": kind,
-                    "place": k,
-                    "number": answer.number,
-                    "name": answer.replacement.__name__,
-                    "sentence": answer.sentence,
-                    "end": child.ended.end,
-                    "seconds": round(child.ended.seconds, 2),
-                    "signature": [[r["test"], r["outcome"], r["sentence"]] for r in records],
-                }
-            )
-        return True
+    kind: str
+    place: int
+    answer: answers.Answer
 
 
-def records_of(config, answer, items, stop_early):
-    """Run the tests on an answer within the reference, if asked up to the first that fails."""
+def trials(numbers: Iterable[str], one_in: int | None = None) -> list[Trial]:
+    """The answers to some exercises; with `one_in`, a sample of the wrong ones."""
+    chosen = [
+        Trial(kind, place, answer)
+        for kind, known in (("wrong", answers.WRONG), ("right", answers.RIGHT))
+        for place, answer in enumerate(known)
+        if answer.number in numbers
+    ]
+    return [trial for trial in chosen if trial.kind == "wrong"][::one_in] if one_in else chosen
+
+
+def try_all(
+    config: pytest.Config, items_of: Items, chosen: list[Trial], whole: bool
+) -> Iterator[dict[str, Any]]:
+    """Try answers, each in a process of its own; yields what came out, as JSON has it."""
+    # Made before the first fork, so that all processes share it.
+    pytest_internals.temporary_folder(config)
+    waiting = iter(chosen)
+
+    def next_child() -> Child | None:
+        trial = next(waiting, None)
+        if trial is None:
+            return None
+        items = items_of[trial.answer.number]
+        records = records_of(config, trial.answer, items, whole or trial.kind == "right")
+        return Child(trial, lambda: in_fork(config, records), LIMIT)
+
+    for child in run_children(next_child, os.cpu_count() or 1):
+        kind, place, answer = child.key
+        yield {
+            "kind": kind,
+            "place": place,
+            "number": answer.number,
+            "name": answer.replacement.__name__,
+            "sentence": answer.sentence,
+            "end": child.ended.end.value,
+            "seconds": round(child.ended.seconds, 2),
+            "signature": [[r.test, r.outcome.word, r.sentence] for r in child.ended.records],
+        }
+
+
+def records_of(
+    config: pytest.Config, answer: answers.Answer, items: list[pytest.Item], whole: bool
+) -> Iterator[Record]:
+    """Run the tests on an answer within the reference, unless `whole` up to the first to fail."""
     warnings.simplefilter("ignore")  # a right answer may warn; in a process of its own
     with modules_for(answer.number) as module:
         setattr(module, answer.replacement.__name__, answer.replacement)
         for record in run_items(config, items):
             yield record
-            if stop_early and record["outcome"] != DONE:
+            if record.outcome is not Outcome.DONE and not whole:
                 return
 
 
-def verdict_on(result):
+def records_in(result: dict[str, Any]) -> list[Record]:
+    """The records of an answer's tests."""
+    return [
+        Record(test, Outcome(outcome), sentence) for test, outcome, sentence in result["signature"]
+    ]
+
+
+def verdict_on(result: dict[str, Any]) -> str:
     """ "wrong" if a test failed or never ended, "right" if all passed, otherwise how it ended."""
-    if result["end"] == "timed out" or any(o != DONE for _, o, _ in result["signature"]):
+    end = End(result["end"])
+    failed = any(record.outcome is not Outcome.DONE for record in records_in(result))
+    if failed or end is End.TIMED_OUT:
         return "wrong"
-    return "right" if result["end"] == "finished" else result["end"]
+    return "right" if end is End.FINISHED else end.value
 
 
-def behaviour_of(results):
+def behaviour_of(results: Iterable[dict[str, Any]]) -> dict[str, list[list[str]]]:
     """What the tests say about each wrong answer, as `diagnosis.find` reads it."""
-    mistakes = {}
+    mistakes: dict[str, list[list[str]]] = {}
     for result in results:
         if result["kind"] == "wrong":
             digests = diagnosis.digests(records_in(result))
@@ -109,40 +133,37 @@ def behaviour_of(results):
     return mistakes
 
 
-def records_in(result):
-    """The records of an answer's tests."""
-    return [
-        dict(zip(("test", "outcome", "sentence"), said, strict=True))
-        for said in result["signature"]
-    ]
-
-
-def sources_digest():
+def sources_digest() -> str:
     """A digest of all that the behaviour of an answer depends on, but for the libraries."""
     modules = malaria.LESSON_MODULES
-    names = [f"tests/{name}.py" for name in ("refusals", "small_models", "oracles", "properties")]
-    names += [f"tests/test_{module}.py" for module in modules]
-    names += [
-        f"{folder}/{module}.py" for folder in ("tests/answers", "solutions") for module in modules
+    grading = Path(diagnosis.__file__).parent
+    files = [
+        *(malaria.TESTS / f"{k}.py" for k in ("refusals", "small_models", "oracles", "properties")),
+        *(malaria.TESTS / f"test_{module}.py" for module in modules),
+        *(malaria.TESTS / "answers" / f"{module}.py" for module in modules),
+        *(malaria.REFERENCE / f"{module}.py" for module in modules),
+        *(grading / f"{name}.py" for name in ("judge", "diagnosis")),
     ]
-    names += ["src/malaria/given/grading/verdict.py", "src/malaria/given/grading/diagnosis.py"]
-    texts = ((malaria.PROJECT / name).read_text(encoding="utf-8") for name in names)
-    return hashlib.sha256("".join(texts).encode()).hexdigest()[:16]
+    text = "".join(file.read_text(encoding="utf-8") for file in files)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def store(results):
+def store(results: Iterable[dict[str, Any]]) -> None:
     """Write `behaviour.json`."""
     content = {
         "made by": "python -m tests.try_answers --store",
         "of": sources_digest(),
         "mistakes": behaviour_of(results),
     }
-    text = json.dumps(content, indent=0, ensure_ascii=False) + "\n"
-    diagnosis.BEHAVIOUR.write_text(text, encoding="utf-8", newline="\n")
+    with whole_file(diagnosis.BEHAVIOUR) as unfinished:
+        text = json.dumps(content, indent=0, ensure_ascii=False) + "\n"
+        unfinished.write_text(text, encoding="utf-8", newline="\n")
 
 
-def try_answers(numbers, whole=False, one_in=None):
-    """Try the answers to some exercises; a list of dicts, in the order of the course.
+def try_answers(
+    numbers: list[str], whole: bool = False, one_in: int | None = None
+) -> list[dict[str, Any]]:
+    """Try the answers to some exercises; what came out, in the order of the course.
 
     With `whole`, all tests are run on each; with `one_in`, a sample of the wrong answers is tried.
     """
@@ -150,17 +171,16 @@ def try_answers(numbers, whole=False, one_in=None):
     modules = list(dict.fromkeys(BY_NUMBER[number].module for number in numbers))
     for module in modules:
         importlib.import_module(f"tests.answers.{module}")
-    trial = Trial(numbers, whole, one_in)
-    files = [f"{malaria.PROJECT}/tests/test_{module}.py" for module in modules]
-    # --collect-only keeps the grading desk from grading the reference first.
-    pytest.main(
-        [*files, "--modules=solutions", "--collect-only", "-p", "no:terminal"], plugins=[trial]
+    chosen = trials(numbers, one_in)
+    results: list[dict[str, Any]] = []
+    collected(
+        [*QUIET, "--modules=solutions", *(f"{malaria.TESTS}/test_{name}.py" for name in modules)],
+        lambda config, items_of: results.extend(try_all(config, items_of, chosen, whole)),
     )
-    trial.results.sort(key=lambda r: (r["number"], r["kind"] == "right", r["place"]))
-    return trial.results
+    return sorted(results, key=lambda r: (ORDER[r["number"]], r["kind"] == "right", r["place"]))
 
 
-def main():
+def main() -> None:
     """Read the command line; exit with 1 if an answer was judged wrongly."""
     parser = argparse.ArgumentParser(prog="python -m tests.try_answers", description=__doc__)
     parser.add_argument("which", nargs="*", help="modules and numbers of exercises")
@@ -183,7 +203,8 @@ def main():
         misjudged += not ok
         mark = "ok       " if ok else "MISJUDGED"
         print(f"{mark} {result['kind']} {result['number']} {result['name']}: {result['sentence']}")
-        for sentence in list(dict.fromkeys(s for _, o, s in result["signature"] if o != DONE))[:3]:
+        failed = [r.sentence for r in records_in(result) if r.outcome is not Outcome.DONE]
+        for sentence in list(dict.fromkeys(failed))[:SHOWN]:
             print(f"            {sentence}")
     print(f"{len(results)} answers, {misjudged} misjudged")
     if arguments.store:

@@ -10,25 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from malaria import LESSON_MODULES, OWN_MODULES, PROJECT, REFERENCE
+from malaria import LESSON_MODULES, OWN_MODULES, PROJECT
 from malaria.given.exercises import BY_NUMBER, EXERCISES, hints
 from malaria.given.exercises import reset as resetting
 from malaria.given.exercises.reference import names_of, source_of
 from malaria.given.exercises.stubs import make_stub
-from malaria.given.grading.verdict import OUTCOMES, Verdict, judge
+from malaria.given.grading import session
+from malaria.given.grading.judge import judge
+from malaria.given.grading.outcome import Outcome, Record
+from malaria.given.grading.verdict import Verdict
+from malaria.given.lesson import check
+from tests.course.submissions import stubs, submission
 
 LIMIT = 25  # seconds for an exercise that never ends
-
-
-def submission(folder, **changes):
-    """A folder with the reference's modules, in some of which a definition is replaced."""
-    folder.mkdir(parents=True)
-    for name in LESSON_MODULES:
-        source = (REFERENCE / f"{name}.py").read_text(encoding="utf-8")
-        if name in changes:
-            source = f"{source}\n\n{changes[name]}\n"
-        (folder / f"{name}.py").write_text(source, encoding="utf-8")
-    return folder
 
 
 def graded(folder, *arguments):
@@ -106,6 +100,61 @@ tf.config.run_functions_eagerly(True)
     assert "SyntaxError in cnn_model.py, line" in said
 
 
+# Writes to every file that is open: among them what leads to the desk.
+WRITES = """
+import os as _os
+import time as _time
+def _write_everywhere(data):
+    for file in range(3, 64):
+        try:
+            _os.write(file, data)
+        except OSError:
+            pass
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a process for each exercise")
+def test_what_code_writes_to_the_desk_spoils_its_own_grade_only(tmp_path):
+    """No number, no thousand brackets, no half message, no closed pipe."""
+    folder = submission(
+        tmp_path / "own",
+        train_test_split=WRITES
+        + """
+def patient_of(path):
+    _write_everywhere(b"5\\n")
+def shuffle_together(*arrays, seed):
+    _write_everywhere(b"[" * 50_000 + b"\\n")
+def split_by_patient(*arguments, **options):
+    _write_everywhere(b'{"Record": [')
+    _time.sleep(1000)
+def leaked_patients(*arguments):
+    _os.closerange(3, 64)
+""",
+    )
+    _, _, outcomes = graded(folder, "tests/test_train_test_split.py", "--time-limit=9")
+    assert outcomes.pop("1.3") in ("crashed", "timed out")
+    assert outcomes == {"1.1": "crashed", "1.2": "crashed", "1.4": "crashed", "1.5": "done"}
+
+
+def test_what_code_writes_to_the_desk_spoils_its_own_grade_only_without_fork(tmp_path):
+    """Also there half a message is not waited for."""
+    folder = submission(
+        tmp_path / "own",
+        train_test_split=WRITES
+        + """
+def patient_of(path):
+    _write_everywhere(b"\\0\\x7f\\xff\\xff")
+    _time.sleep(1000)
+def shuffle_together(*arrays, seed):
+    _write_everywhere(b"\\0\\0\\0\\x015")
+""",
+    )
+    arguments = ["tests/test_train_test_split.py", "--no-fork", "--time-limit=20"]
+    _, _, outcomes = graded(folder, *arguments)
+    assert outcomes.pop("1.1") in ("crashed", "timed out")
+    assert outcomes == {"1.2": "crashed", "1.3": "done", "1.4": "done", "1.5": "done"}
+
+
 def test_without_fork_it_is_the_same(tmp_path):
     """Where there is no fork, one other process grades, and is replaced when it was killed."""
     folder = submission(
@@ -130,11 +179,7 @@ def leaked_patients(*arguments):
 
 def test_a_right_exercise_beside_unwritten_ones_is_right(tmp_path):
     """The reference stands in for what is missing, and the words say so."""
-    folder = tmp_path / "one"
-    folder.mkdir()
-    for name in LESSON_MODULES:
-        source = (REFERENCE / f"{name}.py").read_text(encoding="utf-8")
-        (folder / f"{name}.py").write_text(make_stub(source), encoding="utf-8")
+    folder = stubs(tmp_path / "one")
     written = source_of("gradient_tape")
     module = folder / "gradient_tape.py"
     stub = module.read_text(encoding="utf-8")
@@ -203,6 +248,18 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     assert words in said
 
 
+def test_a_check_of_an_exercise_that_does_not_exist_says_so(capsys):
+    """In a notebook a traceback would say less."""
+    check("3.9")
+    assert capsys.readouterr().out.startswith("There is no exercise '3.9': their numbers,")
+
+
+def test_what_cannot_be_graded_is_an_error():
+    """With what pytest said last."""
+    with pytest.raises(ValueError, match=r"Nothing could be graded\..* deselected"):
+        session.graded("tests/course/test_switch.py", "-q", "-k", "no_such_test")
+
+
 def test_a_crash_is_told_before_what_is_only_wrong(tmp_path):
     """Three findings are shown; among many the one that explains a crash must not be the fourth."""
     answer = """
@@ -262,28 +319,52 @@ def test_the_manifest_lists_what_the_solutions_mark():
 
 
 def test_a_verdict_is_the_worst_of_its_tests():
-    """And tells at most three things, the others counted."""
-    verdict = Verdict("3.2")
-    assert verdict.lines() == ["Exercise 3.2, conv2d: done and right."]
-    for k in range(5):
-        verdict.add(f"test {k}", "wrong", f"sentence {k}")
-    verdict.add("test 5", "crashed", "sentence 5")
-    verdict.add("test 6", "done", "")
-    assert verdict.outcome == "crashed"
-    assert verdict.lines()[1:] == [
-        "- sentence 0",
-        "- sentence 1",
-        "- sentence 2",
-        "- and 3 more, which may have the same cause",
+    """And tells at most three things, a crash first, the others counted."""
+    assert Verdict.of("3.2", [Record("test", Outcome.DONE)]).text(80) == (
+        "Exercise 3.2, conv2d: done and right."
+    )
+    records = [Record(f"test {k}", Outcome.WRONG, f"sentence {k}") for k in range(5)]
+    records += [Record("test 5", Outcome.CRASHED, "sentence 5"), Record("test 6", Outcome.DONE)]
+    verdict = Verdict.of("3.2", records)
+    assert verdict.outcome is Outcome.CRASHED
+    assert verdict.text(80).split("\n") == [
+        "Exercise 3.2, conv2d: crashed.",
+        "  - sentence 5",
+        "  - sentence 0",
+        "  - sentence 1",
+        "  - and 3 more, which may have the same cause",
     ]
-    assert OUTCOMES[0] == "done"
 
 
-def test_what_a_stub_of_another_exercise_raises_is_no_verdict_on_this_one():
+def test_the_words_of_a_verdict_fit_into_their_columns():
+    """But what is to be copied, such as a path, stays in one piece."""
+    path = "/home/" + 5 * "somebody-with-a-long-name/"
+    sentence = f"It gave something else. See {path}. " + 30 * "word "
+    record = Record("test", Outcome.WRONG, sentence, printed=f"first\n\n{sentence}")
+    verdict = Verdict.of("3.2", [record])
+    verdict.diagnosis = 30 * "mistake "
+    lines = verdict.text(60).split("\n")
+    assert [line for line in lines if len(line) > 60 and path not in line] == []
+    assert any(path in line for line in lines)
+    assert "  Your code printed:" in lines
+    assert "    first" in lines
+
+
+def test_a_verdict_comes_back_from_its_json():
+    """With every field."""
+    record = Record("test", Outcome.TIMED_OUT, "still at work", printed="here")
+    verdict = Verdict.of("3.2", [record], stood_in=True)
+    verdict.diagnosis, verdict.seconds = "a mistake", 1.5
+    content = json.loads(json.dumps(verdict.as_dict()))
+    assert content["outcome"] == "timed out"
+    assert Verdict.from_dict(content) == verdict
+
+
+def test_what_a_stub_of_another_exercise_raises_is_not_a_verdict_on_this_one():
     """Its number tells whose it is."""
     stub = NotImplementedError("Exercise 5.4: do it")
-    assert judge(stub, "5.4") == ("not started", "do it")
-    assert judge(stub, "5.7")[0] == "crashed"
+    assert judge(stub, "5.4") == (Outcome.NOT_STARTED, "do it")
+    assert judge(stub, "5.7")[0] is Outcome.CRASHED
 
 
 def raised_in(file, code):
@@ -299,11 +380,11 @@ def test_only_a_test_can_tell_that_nothing_came_back():
     code = "None.shape"
     tests, elsewhere = PROJECT / "tests" / "test_cnn_model.py", PROJECT / "cnn_model.py"
     assert judge(raised_in(tests, code), "3.2") == (
-        "wrong",
+        Outcome.WRONG,
         "conv2d gave None back: is a return missing?",
     )
     outcome, sentence = judge(raised_in(elsewhere, code), "3.2")
-    assert outcome == "crashed"
+    assert outcome is Outcome.CRASHED
     assert sentence.startswith("AttributeError in cnn_model.py, line 1: 'NoneType' object has no")
 
 

@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 
 from malaria import LESSON_MODULES, PROJECT, REFERENCE
 from malaria.given.exercises import EXERCISES
-from malaria.given.exercises.stubs import make_stub
+from tests.course.submissions import stubs
 from tools.notebooks import IGNORED, VARIES, address, first_cell
 
 LESSONS = sorted((PROJECT / "lessons").glob("*.ipynb"))
@@ -170,16 +170,9 @@ def run_cells(sources, folder, monkeypatch):
     ]
 
 
-def stubs_in(folder):
-    """Put the stubs of all modules into a folder."""
-    for name in LESSON_MODULES:
-        source = (REFERENCE / f"{name}.py").read_text(encoding="utf-8")
-        (folder / f"{name}.py").write_text(make_stub(source), encoding="utf-8")
-
-
 def test_a_notebook_stays_readable_on_unwritten_exercises(tmp_path, monkeypatch):
     """A cell names the exercise that it needs, also if it is an earlier one that does."""
-    stubs_in(tmp_path)
+    stubs(tmp_path)
     _, needs, builds_on_it, in_a_graph, own_mistake = run_cells(
         [
             "from malaria.given.lesson import begin\nbegin()\nimport tensorflow as tf",
@@ -198,7 +191,7 @@ def test_a_notebook_stays_readable_on_unwritten_exercises(tmp_path, monkeypatch)
 
 def test_check_grades_what_is_in_the_file(tmp_path, monkeypatch):
     """Not what a notebook still holds of a module that cannot be read any more."""
-    stubs_in(tmp_path)
+    stubs(tmp_path)
     module = tmp_path / "train_test_split.py"
     right = (REFERENCE / module.name).read_text(encoding="utf-8")
     module.write_text(right, encoding="utf-8")

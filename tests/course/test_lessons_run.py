@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from malaria import LESSON_MODULES, PROJECT, REFERENCE
+from malaria import LESSON_MODULES, PROJECT
 from malaria.given.exercises import EXERCISES
-from malaria.given.exercises.stubs import make_stub
+from tests.course.submissions import stubs, submission
 from tools.notebooks import LESSONS, executed, keep_what_varies, varies
 
 pytestmark = pytest.mark.slow
@@ -56,13 +56,9 @@ if os.environ.get("WRONG_ANSWER"):
 """
 
 
-def modules_in(folder, addition="", stub=False):
-    """Write the six modules into a folder: the reference and an addition to each, or the stubs."""
-    for name in LESSON_MODULES:
-        source = (REFERENCE / f"{name}.py").read_text(encoding="utf-8")
-        text = make_stub(source) if stub else source + addition.format(name=name)
-        (folder / f"{name}.py").write_text(text, encoding="utf-8")
-    return folder
+def with_answers(folder, addition):
+    """The reference in a folder, each module with code at its end that takes answers in."""
+    return submission(folder, **{name: addition.format(name=name) for name in LESSON_MODULES})
 
 
 def nbval(lessons, modules="solutions", **environment):
@@ -118,14 +114,14 @@ def test_the_lessons_are_the_same_on_another_machine(variation):
 
 def test_the_lessons_are_the_same_for_another_right_implementation(tmp_path):
     """What a lesson prints is a property of the task, not of the reference. Right ones may warn."""
-    status, cells = nbval(PATHS, modules_in(tmp_path, OTHERS), PYTHONWARNINGS="ignore")
+    status, cells = nbval(PATHS, with_answers(tmp_path, OTHERS), PYTHONWARNINGS="ignore")
     assert (status, set(cells)) == (0, {"PASSED"})
 
 
 @pytest.mark.parametrize("path", PATHS[:6], ids=lambda path: path.stem)
 def test_a_lesson_is_red_while_an_exercise_is_unwritten(path, tmp_path):
     """Each of them makes the cell fail that checks it."""
-    status, cells = nbval([path], modules_in(tmp_path, stub=True))
+    status, cells = nbval([path], stubs(tmp_path))
     sources = [cell.source for cell in code_cells(nbformat.read(path, as_version=4))]
     checks = [verdict for verdict, s in zip(cells, sources, strict=True) if s.startswith("check(")]
     assert (status, set(checks)) == (1, {"FAILED"})
@@ -154,7 +150,7 @@ def test_a_lesson_is_red_for_wrong_answers(path, tmp_path):
             nbformat.from_dict(dict(check_of[answers[k].number], id=f"check-{k}"))
         )
     nbformat.write(notebook, tmp_path / path.name)
-    status, cells = nbval([tmp_path / path.name], modules_in(tmp_path, ONE_WRONG))
+    status, cells = nbval([tmp_path / path.name], with_answers(tmp_path, ONE_WRONG))
     assert status == 1
     accepted = [answers[2 * k] for k, verdict in enumerate(cells[2::2]) if verdict != "FAILED"]
     assert [f"{answer.number} {answer.sentence}" for answer in accepted] == []

@@ -1,13 +1,64 @@
 """`malaria watch`, end to end: what is saved is graded, whatever state it is in."""
 
 import os
+import queue
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
-from malaria import LESSON_MODULES, REFERENCE
+from malaria import REFERENCE
+from malaria.given.command_line import watch
 from malaria.given.exercises.changes import parts_of, touched
+from tests.course.submissions import submission
+
+PATIENCE = 120  # seconds for a line, on a busy machine
+
+
+class Watch:
+    """`malaria watch` on a folder, and what it says."""
+
+    def __init__(self, folder, stdin):
+        """Start it."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "malaria", "watch"],
+            env=os.environ | {"MALARIA_MODULES": str(folder)},
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        self._lines = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        with self.process.stdout as lines:
+            for line in lines:
+                self._lines.put(line)
+        self._lines.put(None)  # it has ended
+
+    def line_with(self, start):
+        """The next line that starts so; a failure if it does not come."""
+        deadline, said = time.monotonic() + PATIENCE, []
+        while True:
+            try:
+                line = self._lines.get(timeout=max(deadline - time.monotonic(), 0))
+            except queue.Empty:
+                pytest.fail(f"No line starts with {start!r} after {PATIENCE} s, but: {said}")
+            if line is None:
+                pytest.fail(f"No line starts with {start!r} before the end, but: {said}")
+            if line.startswith(start):
+                return line
+            said.append(line)
+
+    def close(self):
+        """End it, if it has not ended."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(PATIENCE)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a terminal to press keys on")
@@ -15,47 +66,47 @@ def test_watch_survives_what_is_saved(tmp_path):
     """An endless loop is overtaken by the next save; a broken file is told; keys are heard."""
     import pty
 
-    sources = {
-        name: (REFERENCE / f"{name}.py").read_text(encoding="utf-8") for name in LESSON_MODULES
-    }
-    for name, source in sources.items():
-        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
-    module, source = tmp_path / "train_test_split.py", sources["train_test_split"]
+    folder = submission(tmp_path)
+    module = folder / "train_test_split.py"
+    source = module.read_text(encoding="utf-8")
     keyboard, terminal = pty.openpty()
-    watch = subprocess.Popen(
-        [sys.executable, "-m", "malaria", "watch"],
-        env=os.environ | {"MALARIA_MODULES": str(tmp_path)},
-        stdin=terminal,
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
-
-    def said(start):
-        return next((line for line in watch.stdout if line.startswith(start)), None)
-
+    watched = Watch(folder, terminal)
     try:
-        assert said("Watching")
+        assert watched.line_with("Watching")
         endless = source.replace("return np.intersect1d", "while True: np.intersect1d")
         module.write_text(endless, encoding="utf-8")
-        assert said("\n")  # the grading has begun
+        assert watched.line_with("\n")  # the grading has begun
         module.write_text(source.replace("intersect1d", "union1d"), encoding="utf-8")
-        assert said("Exercise") == "Exercise 1.4, leaked_patients: wrong.\n"
+        assert watched.line_with("Exercise") == "Exercise 1.4, leaked_patients: wrong.\n"
         module.write_text(source + "def half_wri", encoding="utf-8")
-        assert said("- SyntaxError")
-        assert said("(")  # the time, the last line of a grading
+        assert watched.line_with("  - SyntaxError")
+        assert watched.line_with("(")  # the time, the last line of a grading
         module.write_text(source, encoding="utf-8")
-        assert said("Exercise 1.5") == "Exercise 1.5, majority_baseline: done and right.\n"
-        os.write(keyboard, b"h")
-        assert said("1. Compare several file names")
-        os.write(keyboard, b"q")
-        assert said("Ended.")
-        assert watch.wait(timeout=10) == 0
+        done = "Exercise 1.5, majority_baseline: done and right.\n"
+        assert watched.line_with("Exercise 1.5") == done
+        os.write(keyboard, b"hq")  # the second key is not lost behind the first
+        assert watched.line_with("1. Compare several file names")
+        assert watched.line_with("Ended.")
+        assert watched.process.wait(timeout=10) == 0
     finally:
-        watch.kill()
-        watch.communicate()
+        watched.close()
         os.close(keyboard)
         os.close(terminal)
+
+
+def test_watch_says_why_it_cannot_begin(tmp_path, monkeypatch, capsys):
+    """A sentence on stderr and the status 2, as for every command."""
+    from malaria.given.command_line import main
+
+    for name in ("train_test_split", "data_preprocessing"):
+        (tmp_path / f"test_{name}.py").write_text("import no_such_module", encoding="utf-8")
+    monkeypatch.setattr(watch.malaria, "TESTS", tmp_path)
+    monkeypatch.setattr(watch.malaria, "LESSON_MODULES", ("train_test_split",))
+    monkeypatch.setattr(watch, "CAN_FORK", True)
+    assert main(["watch"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("malaria: The tests could not be read.")
+    assert "No module named 'no_such_module'" in said
 
 
 def test_watch_grades_what_a_save_touches(tmp_path):

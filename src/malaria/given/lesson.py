@@ -1,14 +1,11 @@
 """What every notebook uses: its first cell, and the check after each exercise."""
 
 import ast
-import contextlib
-import io
 import re
 import sys
-import textwrap
 
 import malaria
-from malaria.given.exercises import BY_NUMBER
+from malaria.given.exercises import BY_NUMBER, exercise_of
 from malaria.given.exercises.markers import unwritten
 from malaria.given.system.quiet_start import import_tensorflow
 
@@ -73,7 +70,7 @@ class Gaps:
             unknown = re.search(r"name '(\w+)' is not defined", str(error))
             return unknown and self.exercise_of.get(unknown.group(1))
         found = unwritten(error)
-        return found and found[0]
+        return found[0] if found and found[0] in BY_NUMBER else None
 
 
 def names_defined_by(source):
@@ -96,28 +93,18 @@ def check(number):
     with the notebook's stop button.
 
     Args:
-        number: the exercise, such as "3.2".
+        number: The exercise, such as "3.2".
     """
-    import pytest
+    from malaria.given.grading.session import graded_here
 
-    from malaria.given.grading.plugin import VERDICTS
-
-    class Keep:
-        """A pytest plugin that takes the verdict out of the run."""
-
-        verdicts = ()
-
-        def pytest_sessionfinish(self, session):
-            self.verdicts = session.config.stash[VERDICTS]
-
-    exercise, keep = BY_NUMBER[number], Keep()
-    arguments = [f"{malaria.PROJECT}/tests/test_{exercise.module}.py", "-m", exercise.marker]
-    arguments += ["--in-process", f"--config-file={malaria.PROJECT}/pyproject.toml"]
-    arguments += ["-p", "no:terminal", "-p", "no:cacheprovider"]
-    with contextlib.redirect_stdout(io.StringIO()) as output:
-        pytest.main(arguments, plugins=[keep])
-    if not keep.verdicts:
-        print(f"Exercise {number} could not be graded.", output.getvalue())
-    for verdict in keep.verdicts:
-        for line in verdict.lines():
-            print(textwrap.fill(line, WIDTH, subsequent_indent="  "))
+    try:
+        exercise = exercise_of(number)
+        file = malaria.TESTS / f"test_{exercise.module}.py"
+        verdicts = graded_here(str(file), "-m", exercise.marker)
+    except ValueError as error:
+        print(error)
+    except KeyboardInterrupt:
+        print(f"The check of exercise {number} was stopped.")
+    else:
+        for verdict in verdicts:
+            print(verdict.text(WIDTH))

@@ -1,30 +1,38 @@
 """`malaria watch`: grade what a save has touched, as soon as it is saved."""
 
 import contextlib
+import multiprocessing
 import os
 import select
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from functools import partial
 from pathlib import Path
 
-import pytest
-
 import malaria
+from malaria.given.command_line.learn import WIDTH, listed
 from malaria.given.exercises import BY_NUMBER, EXERCISES, following
 from malaria.given.exercises.changes import parts_of, touched
 from malaria.given.exercises.hints import next_hints
-from malaria.given.grading import scoreboard
+from malaria.given.grading import pytest_internals, scoreboard
+from malaria.given.grading.desk import grade_all
 from malaria.given.grading.isolation import CAN_FORK
-from malaria.given.grading.running import by_exercise
-from malaria.given.grading.verdict import DONE
+from malaria.given.grading.outcome import Outcome
+from malaria.given.grading.session import QUIET, collected
 from malaria.given.system.quiet_start import import_tensorflow
 
-WIDTH = 80
-PATIENCE = 2  # seconds for a grading that was overtaken by the next save to end
+try:
+    import termios
+    import tty
+except ImportError:  # Windows
+    termios = None
+
+PATIENCE = 2.0  # seconds for a grading that was overtaken by the next save to end by itself
+SETTLED = 50  # milliseconds without another write: a save is often several
+STEP = 20  # milliseconds between two looks at what was written
+TURN = 100  # milliseconds between two looks at the keyboard: no slower than a person notices
 
 
 def add_parser(commands):
@@ -42,163 +50,170 @@ def run(arguments):
         # Loaded and collected once: every grading is a fork that has it already. No operation may
         # run here, because TensorFlow's threads do not survive a fork.
         import_tensorflow()
-        options = [f"--config-file={malaria.PROJECT}/pyproject.toml", "--collect-only"]
-        options += ["-p", "no:terminal", "-p", "no:cacheprovider"]
-        tests = [f"{malaria.PROJECT}/tests/test_{name}.py" for name in malaria.LESSON_MODULES]
-        ended = pytest.main([*tests, *options], plugins=[Warm()])
-        if ended != pytest.ExitCode.OK:
-            raise SystemExit("The tests could not be read; does `pytest` say why?")
+        files = [f"{malaria.TESTS}/test_{name}.py" for name in malaria.LESSON_MODULES]
+        collected([*QUIET, *files], watch_in_forks)
     else:
-        watch_saves(start_pytest)
+        watch_saves(StartedGrading)
     print("Ended.")
     return 0
 
 
-class Warm:
-    """A pytest plugin that grades what is saved, in place of running the tests once."""
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session):
-        """Watch until told to end."""
-        capture = session.config.pluginmanager.getplugin("capturemanager")
-        capture.suspend_global_capture(in_=True)
-        watch_saves(partial(start_fork, session.config, by_exercise(session.items)))
-        return True
+def watch_in_forks(config, items_of):
+    """Grade each save in a fork of this process, in which the tests are collected."""
+    pytest_internals.release_terminal(config)
+    watch_saves(partial(ForkedGrading, config, items_of))
 
 
 def watch_saves(start):
-    """Grade each save until told to end; `start(module, numbers)` begins a grading."""
+    """Grade each save until told to end.
+
+    Args:
+        start: Begins to grade some exercises: takes their numbers, and returns what has a method
+            `stop`.
+    """
     from watchfiles import watch
 
-    folder = malaria.modules_in_use
-    seen = {name: parts_of(folder / f"{name}.py") for name in malaria.LESSON_MODULES}
-    grading, current, announced = None, None, False
-    with keys_as_pressed():
-        # A save is often several writes: wait 50 ms for the last of them.
+    watching = Watching(malaria.modules_in_use, start)
+    announced = False
+    with single_keys():
         for changes in watch(
-            folder,
-            watch_filter=lambda _, path: Path(path).stem in seen and path.endswith(".py"),
-            debounce=50,
-            step=20,
-            rust_timeout=100,
+            watching.folder,
+            watch_filter=lambda _, path: Path(path).stem in watching.seen and path.endswith(".py"),
+            debounce=SETTLED,
+            step=STEP,
+            rust_timeout=TURN,
             yield_on_timeout=True,
             raise_interrupt=False,
             recursive=False,
         ):
-            if not announced:  # the first turn comes when the folder is watched in fact
+            if not announced:  # the first turn comes when the folder is really being watched
+                folder = watching.folder
                 print(f"Watching {folder}. Save a module to have it graded; h: a hint, q: end.")
                 sys.stdout.flush()
                 announced = True
-            for name in sorted({Path(path).stem for _, path in changes}):
-                before, seen[name] = seen[name], parts_of(folder / f"{name}.py")
-                numbers = touched(name, before, seen[name])
-                if numbers:
-                    stop(grading)
-                    grading, current = start(name, numbers), numbers[0]
-            key = pressed()
+            for module in sorted({Path(path).stem for _, path in changes}):
+                watching.grade(module)
+            key = next_key()
             if key == "q":
                 break
             if key == "h":
-                show_hint(current or EXERCISES[0].number)
-    stop(grading)
+                watching.give_hint()
+    watching.stop()
 
 
-def start_pytest(module, numbers):
-    """Begin to grade some exercises of a module, with TensorFlow loaded anew; returns a Popen."""
-    marks = " or ".join(BY_NUMBER[number].marker for number in numbers)
-    command = [sys.executable, "-m", "pytest", "-q", f"tests/test_{module}.py", "-m", marks]
-    environment = os.environ | {"MALARIA_MODULES": str(malaria.modules_in_use)}
-    return subprocess.Popen(command, cwd=malaria.PROJECT, env=environment)
+class Watching:
+    """What is known while a folder is watched.
+
+    Attributes:
+        folder: Of the modules.
+        seen: The parts of each module, for the next save to be compared with.
+    """
+
+    def __init__(self, folder, start):
+        """See what is there."""
+        self.folder, self._start = folder, start
+        self.seen = {name: parts_of(self._file(name)) for name in malaria.LESSON_MODULES}
+        self._grading = None  # the one at work, or the last
+        self._current = EXERCISES[0].number  # what a hint is given for
+
+    def _file(self, module):
+        return self.folder / f"{module}.py"
+
+    def grade(self, module):
+        """Begin to grade what a save of a module has touched; the grading before it is stopped."""
+        before, self.seen[module] = self.seen[module], parts_of(self._file(module))
+        numbers = touched(module, before, self.seen[module])
+        if numbers:
+            self.stop()
+            self._grading, self._current = self._start(numbers), numbers[0]
+
+    def give_hint(self):
+        """Print the hints for the exercise at hand so far, and one more."""
+        print(f"\nExercise {self._current}:\n{listed(next_hints(self._current))}", flush=True)
+
+    def stop(self):
+        """Stop the grading at work."""
+        if self._grading is not None:
+            self._grading.stop()
 
 
-def start_fork(config, items_of, module, numbers):
-    """Begin to grade some exercises of a module in a fork; returns its process's id."""
-    sys.stdout.flush()
-    process = os.fork()
-    if process:
-        return process
-    try:
+class ForkedGrading:
+    """A grading in a fork of this process, which has TensorFlow and the tests already."""
+
+    def __init__(self, config, items_of, numbers):
+        """Begin."""
+        chosen = {number: items_of[number] for number in numbers}
+        fork = multiprocessing.get_context("fork")
+        self._process = fork.Process(target=self._grade, args=(config, chosen))
+        self._process.start()
+
+    def _grade(self, config, items_of):
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        grade_and_tell(config, {number: items_of[number] for number in numbers})
-    except KeyboardInterrupt:  # a newer save is on its way
-        pass
-    finally:
-        sys.stdout.flush()
-        os._exit(0)
+        with contextlib.suppress(KeyboardInterrupt):  # a newer save is on its way
+            print_verdicts(config, items_of)
+
+    def stop(self):
+        """End it, with all that it has started."""
+        if self._process.is_alive():
+            os.kill(self._process.pid, signal.SIGINT)  # the desk ends the exercises' processes
+            self._process.join(PATIENCE)
+        self._process.kill()
+        self._process.join()
 
 
-def grade_and_tell(config, items_of):
-    """Grade exercises and print the verdicts as they come."""
-    from malaria.given.grading.desk import grade_all
+class StartedGrading:
+    """A grading in a pytest of its own, which loads TensorFlow anew: where there is no fork."""
 
+    def __init__(self, numbers):
+        """Begin."""
+        file = f"tests/test_{BY_NUMBER[numbers[0]].module}.py"
+        marks = " or ".join(BY_NUMBER[number].marker for number in numbers)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-q", file, "-m", marks],
+            cwd=malaria.PROJECT,
+            env=os.environ | {"MALARIA_MODULES": str(malaria.modules_in_use)},
+        )
+
+    def stop(self):
+        """End it."""
+        self._process.terminate()
+        self._process.wait()
+
+
+def print_verdicts(config, items_of):
+    """Grade exercises, print the verdicts as they come, and then what to do next."""
     started, verdicts = time.monotonic(), []
     print(flush=True)
     for verdict, _ in grade_all(config, items_of):
         verdicts.append(verdict)
-        for line in verdict.lines():
-            print(textwrap.fill(line, WIDTH, subsequent_indent="    "))
-        sys.stdout.flush()
-    if all(verdict.outcome == DONE for verdict in verdicts):
-        exercise = following(verdicts[-1].number)
-        if exercise is not None:
-            print(f"Next: exercise {exercise.number}, {exercise.name}.")
-    else:
+        print(verdict.text(WIDTH), flush=True)
+    if any(verdict.outcome is not Outcome.DONE for verdict in verdicts):
         print(scoreboard.next_step(verdicts))
-    print(f"({time.monotonic() - started:.1f} s)")
-
-
-def stop(grading):
-    """End a grading that is still at work, with all that it has started."""
-    if grading is None:
-        return
-    if not isinstance(grading, int):
-        grading.terminate()
-        grading.wait()
-        return
-    deadline, kind = time.monotonic() + PATIENCE, signal.SIGINT
-    with contextlib.suppress(ChildProcessError, ProcessLookupError):
-        while os.waitpid(grading, os.WNOHANG) == (0, 0):
-            if kind is not None:
-                os.kill(grading, kind)  # SIGINT: pytest ends the exercises' processes
-                kind = None
-            if time.monotonic() > deadline:
-                os.kill(grading, signal.SIGKILL)
-            time.sleep(0.01)
-
-
-def show_hint(number):
-    """Print the hints for an exercise so far, and one more."""
-    print(f"\nExercise {number}:")
-    for k, text in enumerate(next_hints(number), start=1):
-        print(textwrap.fill(f"{k}. {text}", WIDTH, subsequent_indent="   "))
-    sys.stdout.flush()
+    elif (exercise := following(verdicts[-1].number)) is not None:
+        print(f"Next: exercise {exercise.number}, {exercise.name}.")
+    print(f"({time.monotonic() - started:.1f} s)", flush=True)
 
 
 @contextlib.contextmanager
-def keys_as_pressed():
+def single_keys():
     """Let single keys be read without Enter, where there is a terminal that can."""
-    try:
-        import termios
-        import tty
-
-        kept = termios.tcgetattr(sys.stdin)
-        tty.setcbreak(sys.stdin)
-    except (ImportError, OSError, ValueError, AttributeError):
-        yield
-        return
-    except Exception as error:  # termios.error is no subclass of OSError
-        if type(error).__name__ != "error":
-            raise
-        yield
-        return
+    before = None
+    if termios is not None:
+        # What it raises if stdin is not a terminal, is closed, or does not exist.
+        with contextlib.suppress(termios.error, OSError, ValueError, AttributeError):
+            before = termios.tcgetattr(sys.stdin)
+            tty.setcbreak(sys.stdin)
     try:
         yield
     finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, kept)
+        if before is not None:
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
-def pressed():
-    """The key that was pressed since the last look, or ""."""
-    if not sys.stdin.isatty() or os.name == "nt":
+def next_key():
+    """The next key that was pressed, or "" if there is none."""
+    if termios is None or sys.stdin is None or not sys.stdin.isatty():
         return ""
-    return sys.stdin.read(1) if select.select([sys.stdin], [], [], 0)[0] else ""
+    if not select.select([sys.stdin], [], [], 0)[0]:
+        return ""
+    return os.read(sys.stdin.fileno(), 1).decode(errors="replace")  # past Python's own buffer

@@ -1,12 +1,18 @@
 """The grading desk: how the tests of an exercise become a verdict.
 
-plugin.py       ties it to pytest: the options, the marks, the score at the end
-desk.py         grades exercises, each by its tests, if need be with help
-running.py      runs the tests of an exercise, one after the other
-standing_in.py  the reference in place of a learner's other exercises
-isolation.py    a process for each exercise, which can be killed
-worker.py       the same where there is no fork
-verdict.py      one test's end, in a word and a sentence; one exercise's verdict
-diagnosis.py    which known mistake behaves like a wrong answer
-scoreboard.py   the table, the next exercise, the JSON
+plugin.py            ties it to pytest: the options, the marks, the score at the end
+session.py           starts such a pytest from Python, for notebooks and commands
+desk.py              grades exercises, each by its tests, if need be with help
+worker.py            one other process that does its jobs, where there is no fork
+isolation.py         a process for each exercise, which can be killed
+messages.py          what such a process tells the desk
+running.py           runs the tests of an exercise, one after the other
+standing_in.py       the reference in place of a learner's other exercises
+judge.py             what a test raised, in a word and a sentence
+outcome.py           the five outcomes, and the record of a test
+verdict.py           the verdict on an exercise, and its words
+diagnosis.py         which known mistake behaves like a wrong answer
+behaviour.json       how each of them behaves; `make behaviour` stores it
+scoreboard.py        the table, the next exercise, the JSON
+pytest_internals.py  what pytest does not promise to keep
 """

@@ -10,34 +10,43 @@ import functools
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
+
+from malaria.given.grading.outcome import Record
 
 BEHAVIOUR = Path(__file__).parent / "behaviour.json"
 # Numbers that vary, such as an error of rounding or the line of a file; and the places of files.
 VARIES = re.compile(r"[-+]?\d+([.,]\d+)*\.?(e[-+]?\d+)?\.?|\bnan\b|\binf\b|\S*[/\\]\S*")
 
 
-def digests(records):
+def digests(records: Iterable[Record]) -> tuple[str, str]:
     """What the tests said about an answer, in short.
 
     Args:
-        records: A dict for each test: `test`, `outcome`, `sentence`.
+        records: Of each test; only its name, outcome and sentence count.
 
     Returns:
         Two strings: equal for what is equal to the word, and for what is equal but for numbers.
     """
-    said = sorted([record["test"], record["outcome"], record["sentence"]] for record in records)
+    said = sorted([record.test, record.outcome.word, record.sentence] for record in records)
     words = [[test, outcome, VARIES.sub("#", sentence)] for test, outcome, sentence in said]
-    return tuple(hashlib.sha256(json.dumps(x).encode()).hexdigest()[:16] for x in (said, words))
+    return _digest(said), _digest(words)
+
+
+def _digest(said: list[list[str]]) -> str:
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
 @functools.cache
-def known_behaviour():
-    """A dict from an exercise's number to a list of `[sentence, to the word, but for numbers]`."""
+def known_behaviour() -> dict[str, list[list[str]]]:
+    """For each exercise, a list of `[sentence, to the word, but for numbers]`."""
     return json.loads(BEHAVIOUR.read_text(encoding="utf-8"))["mistakes"]
 
 
-def find(number, records, known=None):
+def find(
+    number: str, records: Iterable[Record], known: dict[str, list[list[str]]] | None = None
+) -> str:
     """The one mistake that behaves the same.
 
     Args:

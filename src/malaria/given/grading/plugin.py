@@ -10,34 +10,28 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import malaria
 from malaria.given.exercises import BY_NUMBER, EXERCISES
-from malaria.given.grading import scoreboard
-from malaria.given.grading.desk import FORK, HERE, WORKER, grade_all
+from malaria.given.grading import pytest_internals, scoreboard
+from malaria.given.grading.desk import Where, grade_all
 from malaria.given.grading.isolation import CAN_FORK
-from malaria.given.grading.running import by_exercise, number_of
-from malaria.given.grading.verdict import judge
+from malaria.given.grading.judge import judge
+from malaria.given.grading.outcome import Outcome, Record
+from malaria.given.grading.pytest_internals import TerminalReporter
+from malaria.given.grading.running import LIMIT, Items, by_exercise, number_of
+from malaria.given.grading.session import VERDICTS
 
-VERDICTS = pytest.StashKey()
-# How an outcome is shown while the tests run: letter, word, colour.
-MARKS = {
-    "done": (".", "DONE", {"green": True}),
-    "not started": ("-", "NOT STARTED", {"cyan": True}),
-    "wrong": ("W", "WRONG", {"red": True}),
-    "crashed": ("C", "CRASHED", {"red": True, "bold": True}),
-    "timed out": ("T", "TIMED OUT", {"yellow": True}),
-}
+MOST_COLUMNS = 100  # of a sentence: longer lines are hard to read
 
 
-def pytest_addoption(parser, pluginmanager):
-    """The options of the course; and nbval where it is asked for."""
-    if "--nbval" in sys.argv:  # otherwise blocked in pyproject.toml: it costs every run two seconds
-        pluginmanager.unblock("nbval")
-        pluginmanager.register(importlib.import_module("nbval.plugin"), "nbval")
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of the course."""
     group = parser.getgroup("course", "the course")
     group.addoption(
         "--modules", metavar="FOLDER", help='whose modules to grade: "solutions", or a folder'
@@ -47,8 +41,8 @@ def pytest_addoption(parser, pluginmanager):
         "--time-limit",
         metavar="SECONDS",
         type=float,
-        default=60.0,
-        help="for the tests of one exercise; default: 60",
+        default=LIMIT,
+        help=f"for the tests of one exercise; default: {LIMIT:.0f}",
     )
     group.addoption(
         "--in-process",
@@ -62,8 +56,15 @@ def pytest_addoption(parser, pluginmanager):
     )
 
 
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    """Let nbval in where it is asked for; `pyproject.toml` says what it costs the other runs."""
+    if any(argument.startswith("--nbval") for argument in args):
+        early_config.pluginmanager.unblock("nbval")
+        early_config.pluginmanager.register(importlib.import_module("nbval.plugin"), "nbval")
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config):
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Start again if pytest missed the project's settings.
 
     It looks for them before it knows our options, and takes the path in `--modules FOLDER` or
@@ -73,11 +74,11 @@ def pytest_cmdline_main(config):
         return None
     settings = f"--config-file={malaria.PROJECT / 'pyproject.toml'}"
     arguments = [sys.executable, "-m", "pytest", settings, *config.invocation_params.args]
-    config.pluginmanager.getplugin("capturemanager").suspend_global_capture(in_=True)
+    pytest_internals.release_terminal(config)
     return subprocess.call(list(map(str, arguments)))
 
 
-def pytest_configure(config):
+def pytest_configure(config: pytest.Config) -> None:
     """Set the switch before a lesson module is imported; notebook kernels inherit it."""
     modules = config.getoption("--modules")
     if modules:
@@ -97,6 +98,9 @@ def pytest_configure(config):
         raise pytest.UsageError(
             f"No exercise has the mark {min(unknown)}; that of exercise 3.2 is exercise_3_2."
         )
+    file = config.option.json
+    if file and not Path(file).absolute().parent.is_dir():  # told now, not after the grading
+        raise pytest.UsageError(f"--json: there is no folder {Path(file).parent}.")
     config.stash[VERDICTS] = []
     if config.pluginmanager.has_plugin("nbval"):
         # The kernel of this environment, whatever else is installed.
@@ -104,20 +108,20 @@ def pytest_configure(config):
         config.option.nbval_cell_timeout = 300  # seconds; its own default is half an hour
 
 
-def pytest_report_header(config):
+def pytest_report_header(config: pytest.Config) -> str | None:
     """Say whose modules are graded."""
     if config.rootpath != malaria.PROJECT:
         return None  # another project's tests in the same environment
     return f"modules in use: {malaria.modules_in_use}"
 
 
-def pytest_ignore_collect(collection_path, config):
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave the course's own tests to those who ask for them: `pytest tests` has them too."""
     nothing_asked = config.args_source is config.ArgsSource.TESTPATHS
     return True if nothing_asked and collection_path.name == "course" else None
 
 
-def pytest_itemcollected(item):
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Let `-m exercise_3_2` and `-k conv2d` choose the tests of an exercise."""
     if number_of(item):
         exercise = BY_NUMBER[number_of(item)]
@@ -126,7 +130,9 @@ def pytest_itemcollected(item):
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn what a graded test raised into an outcome and a sentence."""
     report = yield
     number = number_of(item)
@@ -135,19 +141,23 @@ def pytest_runtest_makereport(item, call):
         and call.excinfo is not None
         and not call.excinfo.errisinstance(pytest.skip.Exception)
     ):
-        report.verdict = judge(call.excinfo.value, number)
-        report.longrepr = report.verdict[1]
+        report.judgement = judge(call.excinfo.value, number)
+        report.longrepr = report.judgement[1]
     return report
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtestloop(session):
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Grade first: TensorFlow must not have run anything in a process that is to be forked."""
-    everything = session.items
+    option, everything = session.config.option, session.items
     items_of = by_exercise(everything)
-    if items_of and not session.config.option.collectonly and not session.testsfailed:
-        grade(session, items_of)
-        session.items = [item for item in everything if not number_of(item)]
+    unreadable = session.testsfailed and not option.continue_on_collection_errors
+    if not items_of or option.collectonly or unreadable:
+        return (yield)
+    grade(session, items_of)
+    session.items = [item for item in everything if not number_of(item)]
+    # Pytest's own loop takes what has failed before it for tests that could not be collected, and
+    # would leave out the others.
     failed, session.testsfailed = session.testsfailed, 0
     try:
         return (yield)
@@ -156,12 +166,12 @@ def pytest_runtestloop(session):
         session.testsfailed += failed
 
 
-def grade(session, items_of):
+def grade(session: pytest.Session, items_of: Items) -> None:
     """Grade the exercises and report on each of their tests."""
     config, option = session.config, session.config.option
-    where = FORK if CAN_FORK and not option.no_fork else WORKER
+    where = Where.FORK if CAN_FORK and not option.no_fork else Where.WORKER
     if option.in_process or option.usepdb:
-        where = HERE
+        where = Where.HERE
     for verdict, records in grade_all(config, items_of, option.time_limit, where):
         config.stash[VERDICTS].append(verdict)
         for item, record in zip(items_of[verdict.number], records, strict=True):
@@ -172,44 +182,50 @@ def grade(session, items_of):
             raise session.Failed(session.shouldfail)
 
 
-def report_of(item, record):
+def report_of(item: pytest.Item, record: Record) -> pytest.TestReport:
     """A pytest report of a test that ran elsewhere."""
-    outcome = record["outcome"]
     report = pytest.TestReport(
         nodeid=item.nodeid,
         location=item.location,
         keywords=dict.fromkeys(item.keywords, 1),
-        outcome="passed" if outcome == "done" else "failed",
-        longrepr=record["sentence"] or None,
+        outcome="passed" if record.outcome is Outcome.DONE else "failed",
+        longrepr=record.sentence or None,
         when="call",
-        duration=record["seconds"],
+        duration=record.seconds,
     )
-    report.graded = outcome
+    report.graded = record.outcome
     return report
 
 
-def pytest_report_teststatus(report):
+def pytest_report_teststatus(report: Any) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
     """Show a graded test by its outcome: a letter and a word, so that no colour is needed."""
     if hasattr(report, "graded"):
-        letter, word, colour = MARKS[report.graded]
-        return report.graded, letter, (word, colour)
+        outcome = report.graded
+        return outcome.word, outcome.letter, (outcome.word.upper(), outcome.colour)
     return None
 
 
-def pytest_terminal_summary(terminalreporter, config):
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the verdicts for machines: also none, and also where no terminal is written to."""
+    option = session.config.option
+    if option.json and not option.collectonly:
+        scoreboard.write_json(option.json, session.config.stash[VERDICTS])
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
     """Print what was found, the score by lesson and what to do next."""
     verdicts = config.stash[VERDICTS]
     if not verdicts:
         return
-    words = scoreboard.in_words(verdicts, min(terminalreporter._tw.fullwidth, 100))
+    words = scoreboard.in_words(
+        verdicts, min(pytest_internals.columns(terminalreporter), MOST_COLUMNS)
+    )
     if words:
         terminalreporter.section("what to look at")
-        for line in words[1:]:
-            terminalreporter.write_line(line)
+        terminalreporter.write_line("\n\n".join(words))
     terminalreporter.section("score")
-    for line in scoreboard.table(verdicts):
-        terminalreporter.write_line(line)
+    terminalreporter.write_line("\n".join(scoreboard.table(verdicts)))
     terminalreporter.write_line("")
     terminalreporter.write_line(scoreboard.next_step(verdicts))
     if config.option.json:
-        scoreboard.write_json(config.option.json, verdicts)
+        terminalreporter.write_line(f"The verdicts are in {config.option.json}.")

@@ -6,17 +6,22 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from _pytest.capture import CaptureManager
-from _pytest.runner import runtestprotocol
+import pytest
 
 import malaria
 from malaria import REFERENCE
 from malaria.given.exercises import EXERCISES
-from malaria.given.grading.standing_in import modules_for
-from malaria.given.grading.verdict import DONE, NOT_STARTED
+from malaria.given.grading import pytest_internals
+from malaria.given.grading.outcome import Outcome, Record
+from malaria.given.grading.standing_in import Neighbours, modules_for
+
+LIMIT = 60.0  # seconds for the tests of one exercise; the slowest of the reference takes about 6
+PRINTED = 2000  # characters of what a test printed; no more than the last lines of it are shown
+Items = dict[str, list[pytest.Item]]  # the tests of each exercise, by its number
 
 
 class Job(NamedTuple):
@@ -24,89 +29,79 @@ class Job(NamedTuple):
 
     Attributes:
         number: The exercise.
-        how: What stands around it, such as `OWN`; see `standing_in`.
+        others: What stands in the places of the other exercises.
         limit: Seconds until the process is killed.
     """
 
     number: str
-    how: str
+    others: Neighbours
     limit: float
 
 
-def number_of(item):
+def number_of(item: pytest.Item) -> str | None:
     """The exercise that a test grades, or None."""
     marker = item.get_closest_marker("exercise")
     return None if marker is None else marker.args[0]
 
 
-def by_exercise(items):
-    """A dict from each exercise's number to its tests, in the order of the course."""
-    items_of = {exercise.number: [] for exercise in EXERCISES}
+def by_exercise(items: Iterable[pytest.Item]) -> Items:
+    """The tests of each exercise that has any, in the order of the course."""
+    items_of: Items = {exercise.number: [] for exercise in EXERCISES}
     for item in items:
         if number_of(item):
             items_of[number_of(item)].append(item)
     return {number: tests for number, tests in items_of.items() if tests}
 
 
-def run_tests(config, items_of, job):
+def run_tests(config: pytest.Config, items_of: Items, job: Job) -> Iterator[Record]:
     """Do a job.
 
     Yields:
-        A record of each test: `test` (its name), `outcome`, `sentence`, `printed`, `seconds`. After
-        the first test that finds a stub, or a module that cannot be imported, the others are left
-        out: they would find the same.
+        A record of each test. After the first that finds a stub, or a module that cannot be
+        imported, the others are left out: they would find the same.
     """
     with ExitStack() as stack:
-        with state_kept():
-            module = stack.enter_context(modules_for(job.number, job.how))
+        with preserved_state():
+            module = stack.enter_context(modules_for(job.number, job.others))
         for record in run_items(config, items_of[job.number]):
-            same_for_all = module is None or record["outcome"] == NOT_STARTED
-            yield record | {"same_for_all": same_for_all}
+            same_for_all = module is None or record.outcome is Outcome.NOT_STARTED
+            yield record._replace(same_for_all=same_for_all)
             if same_for_all:
                 return
 
 
-def run_items(config, items):
-    """Run tests one after the other; yields a record of each, as `run_tests` does."""
+def run_items(config: pytest.Config, items: list[pytest.Item]) -> Iterator[Record]:
+    """Run tests one after the other; yields a record of each."""
     # Pytest's own account of a failure, which nobody reads here, takes longer than most tests.
     style, config.option.tbstyle = config.getoption("tbstyle", "auto"), "no"
     try:
         for item, following in itertools.zip_longest(items, items[1:]):
             start = time.monotonic()
-            with state_kept():
-                reports = runtestprotocol(item, log=False, nextitem=following)
-            found = [report.verdict for report in reports if hasattr(report, "verdict")]
-            outcome, sentence = found[0] if found else (DONE, "")
-            yield {
-                "test": item.nodeid.rpartition("::")[2],
-                "outcome": outcome,
-                "sentence": sentence,
-                "printed": reports[-1].capstdout[-2000:],
-                "seconds": round(time.monotonic() - start, 3),
-            }
+            with preserved_state():
+                reports = pytest_internals.run_test(item, following)
+            found = [report.judgement for report in reports if hasattr(report, "judgement")]
+            outcome, sentence = found[0] if found else (Outcome.DONE, "")
+            printed = reports[-1].capstdout[-PRINTED:]
+            seconds = round(time.monotonic() - start, 3)
+            yield Record(item.nodeid.rpartition("::")[2], outcome, sentence, printed, seconds)
     finally:  # closed before the last test: what the tests share belongs to this answer alone
-        items[0].session._setupstate.teardown_exact(None)
+        pytest_internals.close_fixtures(items[0].session)
         config.option.tbstyle = style
 
 
-def in_child(config, records):
-    """Records, made under a capture of one's own: the parent's files are shared by all children."""
+def in_fork(config: pytest.Config, records: Iterable[Record]) -> Iterator[Record]:
+    """Records, made in a fork: the files of its parent are shared by all children."""
     # TensorFlow leaves files that only an exit handler would remove; a child may be killed.
-    tempfile.tempdir = str(config._tmp_path_factory.getbasetemp())
-    plugins = config.pluginmanager
-    shared = plugins.unregister(name="capturemanager")
-    shared.suspend_global_capture(in_=True)
-    own = CaptureManager(config.option.capture)
-    plugins.register(own, "capturemanager")
-    own.start_global_capturing()
+    tempfile.tempdir = str(pytest_internals.temporary_folder(config))
+    pytest_internals.capture_anew(config)
     yield from records
 
 
 @contextmanager
-def state_kept():
+def preserved_state() -> Iterator[None]:
     """Put back what a learner's code may have changed for the tests after it.
 
-    A warning is no mistake there; the reference, whose warnings count, gives none.
+    A warning is not a mistake there; the reference, whose warnings count, gives none.
     """
     import numpy as np
 

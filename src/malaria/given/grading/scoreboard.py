@@ -1,48 +1,32 @@
 """The end of a grading run: the words, the score table, what to do next; and the same as JSON."""
 
 import json
-import os
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 
 import malaria
 from malaria import LESSON_MODULES, OWN_MODULES, PROJECT
 from malaria.given.exercises import BY_NUMBER
-from malaria.given.grading.verdict import DONE, NOT_STARTED, OUTCOMES
+from malaria.given.grading.outcome import Outcome
+from malaria.given.grading.verdict import Verdict
+from malaria.given.system.whole import whole_file
 
 
-def in_words(verdicts, width=80):
+def in_words(verdicts: list[Verdict], width: int) -> list[str]:
     """What there is to say about each exercise that is neither done nor unwritten.
 
     Args:
-        verdicts: A list of `Verdict`.
+        verdicts: Of all that was graded.
         width: Columns of the terminal.
-
-    Returns:
-        A list of lines.
     """
-    lines = []
-    for verdict in verdicts:
-        if verdict.outcome in (DONE, NOT_STARTED):
-            continue
-        title, *rest = verdict.lines()
-        lines += ["", title]
-        for line in rest:
-            indent = "    " if line.startswith("- ") else "  "
-            lines += textwrap.wrap(
-                line,
-                width,
-                initial_indent="  ",
-                subsequent_indent=indent,
-                break_long_words=False,  # such as a path, which is to be copied
-                break_on_hyphens=False,
-            )
-    return lines
+    quiet = (Outcome.DONE, Outcome.NOT_STARTED)
+    return [verdict.text(width) for verdict in verdicts if verdict.outcome not in quiet]
 
 
-def table(verdicts):
+def table(verdicts: list[Verdict]) -> list[str]:
     """The score by lesson, a list of lines of at most 80 columns."""
-    lines = [_cells("lesson", OUTCOMES, "points")]
+    lines = [_cells("lesson", [outcome.word for outcome in Outcome], "points")]
     for lesson, module in enumerate(LESSON_MODULES, start=1):
         own = [verdict for verdict in verdicts if BY_NUMBER[verdict.number].module == module]
         if own:
@@ -52,32 +36,32 @@ def table(verdicts):
     return lines
 
 
-def _row(name, verdicts):
-    counts = [sum(verdict.outcome == outcome for verdict in verdicts) for outcome in OUTCOMES]
+def _row(name: str, verdicts: list[Verdict]) -> str:
+    found = [verdict.outcome for verdict in verdicts]
     earned, possible = points(verdicts)
-    return _cells(name, [count or "-" for count in counts], f"{earned}/{possible}")
+    return _cells(name, [found.count(o) or "-" for o in Outcome], f"{earned}/{possible}")
 
 
-def _cells(first, middle, last):
+def _cells(first: str, middle: Iterable[object], last: str) -> str:
     """A line of the table; each column is as wide as its outcome and two spaces."""
-    widths = [len(outcome) + 2 for outcome in OUTCOMES]
+    widths = [len(outcome.word) + 2 for outcome in Outcome]
     cells = "".join(f"{cell:>{width}}" for cell, width in zip(middle, widths, strict=True))
     return f"{first:22}{cells}{last:>9}"
 
 
-def points(verdicts):
+def points(verdicts: list[Verdict]) -> tuple[int, int]:
     """`(earned, possible)`."""
     possible = sum(BY_NUMBER[verdict.number].points for verdict in verdicts)
-    done = [verdict for verdict in verdicts if verdict.outcome == DONE]
+    done = [verdict for verdict in verdicts if verdict.outcome is Outcome.DONE]
     return sum(BY_NUMBER[verdict.number].points for verdict in done), possible
 
 
-def next_step(verdicts):
+def next_step(verdicts: list[Verdict]) -> str:
     """A sentence in lines of at most 80 columns: the first exercise that is not done."""
-    left = [BY_NUMBER[verdict.number] for verdict in verdicts if verdict.outcome != DONE]
+    left = [verdict.number for verdict in verdicts if verdict.outcome is not Outcome.DONE]
     if not left:
         return "All that was graded is done and right."
-    exercise = left[0]
+    exercise = BY_NUMBER[left[0]]
     folder = "src/malaria" if malaria.modules_in_use == OWN_MODULES else malaria.modules_in_use.name
     return textwrap.fill(
         f"Next: exercise {exercise.number}, {exercise.name} in {folder}/{exercise.module}.py"
@@ -87,7 +71,7 @@ def next_step(verdicts):
     )
 
 
-def write_json(path, verdicts):
+def write_json(path: str | Path, verdicts: list[Verdict]) -> None:
     """Write the verdicts for machines, whole or not at all."""
     earned, possible = points(verdicts)
     folder = malaria.modules_in_use
@@ -98,9 +82,5 @@ def write_json(path, verdicts):
         "possible": possible,
         "exercises": [verdict.as_dict() for verdict in verdicts],
     }
-    unfinished = Path(f"{path}.{os.getpid()}.part")
-    try:
+    with whole_file(path) as unfinished:
         unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)

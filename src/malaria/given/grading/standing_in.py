@@ -1,25 +1,32 @@
-"""The reference in place of a learner's other exercises, so that none is graded for another.
-
-What `how` means, from the least help to the most:
-
-    own       the learner's modules as they are
-    names     the reference's functions and classes are set on the learner's modules by name;
-              helpers that the learner added stay
-    modules   the other modules are the reference's altogether
-"""
+"""The reference in place of a learner's other exercises, so that none is graded for another."""
 
 import importlib
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
+from types import ModuleType
 
 import malaria
 from malaria.given.exercises import BY_NUMBER, EXERCISES
 
-OWN, NAMES, MODULES = "own", "names", "modules"
+
+class Neighbours(Enum):
+    """What stands in the places of the other exercises, from the least help to the most.
+
+    OWN: The learner's, as they are.
+    NAMED: The reference's, set on the learner's modules by name; helpers that the learner added
+        stay.
+    REFERENCE: The reference's, with the whole of the other modules.
+    """
+
+    OWN = "own"
+    NAMED = "named"
+    REFERENCE = "reference"
 
 
 @contextmanager
-def modules_for(number, how=OWN):
+def modules_for(number: str, others: Neighbours = Neighbours.OWN) -> Iterator[ModuleType | None]:
     """Import what the tests of exercise `number` use, from the files as they are now.
 
     A module that cannot be imported is the fault of its own exercises only: for the others the
@@ -27,7 +34,7 @@ def modules_for(number, how=OWN):
 
     Args:
         number: The exercise.
-        how: `OWN`, `NAMES` or `MODULES`.
+        others: What stands in the places of the other exercises.
 
     Yields:
         The exercise's own module, or None if it cannot be imported: its tests will say why.
@@ -35,12 +42,12 @@ def modules_for(number, how=OWN):
     kept = _forget_modules()
     try:
         for name in earlier_modules(number):
-            module = _import_earlier(name, how)
+            module = _import_earlier(name, others)
             # Before the next is imported, which may take a name from here and give it another.
-            if how == NAMES:
+            if others is Neighbours.NAMED:
                 set_reference(module, number)
         own = _import_own(BY_NUMBER[number].module)
-        if own is not None and how != OWN:
+        if own is not None and others is not Neighbours.OWN:
             set_reference(own, number)
         yield own
     finally:
@@ -50,7 +57,7 @@ def modules_for(number, how=OWN):
             setattr(malaria, name, module)
 
 
-def _forget_modules():
+def _forget_modules() -> dict[str, ModuleType]:
     """Let the lesson modules be imported anew; returns those of the present, by name."""
     present = {}
     for name in malaria.LESSON_MODULES:
@@ -61,8 +68,8 @@ def _forget_modules():
     return present
 
 
-def _import_earlier(name, how):
-    if how != MODULES:
+def _import_earlier(name: str, others: Neighbours) -> ModuleType:
+    if others is not Neighbours.REFERENCE:
         try:
             return importlib.import_module(f"malaria.{name}")
         except (Exception, SystemExit):
@@ -71,19 +78,19 @@ def _import_earlier(name, how):
         return importlib.import_module(f"malaria.{name}")
 
 
-def _import_own(name):
+def _import_own(name: str) -> ModuleType | None:
     try:
         return importlib.import_module(f"malaria.{name}")
     except (Exception, SystemExit):
         return None
 
 
-def earlier_modules(number):
+def earlier_modules(number: str) -> tuple[str, ...]:
     """The lesson modules that the one of exercise `number` may import."""
     return malaria.LESSON_MODULES[: malaria.LESSON_MODULES.index(BY_NUMBER[number].module)]
 
 
-def set_reference(module, number):
+def set_reference(module: ModuleType, number: str) -> None:
     """Set the reference's exercises on a module: its own, and those that it took from earlier ones.
 
     Exercise `number` is left as it is.

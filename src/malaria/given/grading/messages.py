@@ -1,0 +1,98 @@
+"""What a process that grades tells the desk, as lines of JSON.
+
+A learner's code runs in that process and can write whatever it likes to wherever it likes. So
+nothing that comes is unpickled, and what is not a message is refused, however it is wrong.
+"""
+
+import json
+from types import FrameType
+from typing import NamedTuple
+
+from malaria.given.grading.outcome import Outcome, Record
+
+# Bytes from one process. The tests of one exercise say some kilobytes; more than this is not ours,
+# and must not fill the desk's memory.
+LARGEST_ACCOUNT = 8 * 2**20
+
+
+class Stack(NamedTuple):
+    """Where code is: file and line of a frame and of those that called it, the innermost first."""
+
+    places: list[tuple[str, int]]
+
+    @classmethod
+    def of(cls, frame: FrameType | None) -> "Stack":
+        """The stack above which nothing is called."""
+        places = []
+        while frame is not None:
+            places.append((frame.f_code.co_filename, frame.f_lineno))
+            frame = frame.f_back
+        return cls(places)
+
+
+class Finished(NamedTuple):
+    """All is done: nothing will follow."""
+
+
+Message = Record | Stack | Finished
+
+
+def encode(message: Message) -> bytes:
+    """A message as a line."""
+    content = {type(message).__name__: message}
+    return json.dumps(content, default=lambda outcome: outcome.value).encode() + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """The message in a line.
+
+    Raises:
+        ValueError: It is not a message.
+    """
+    try:
+        ((kind, fields),) = json.loads(line).items()
+        if kind == "Record":
+            test, outcome, sentence, printed, seconds, same_for_all = fields
+            words = str(test), Outcome(outcome), str(sentence), str(printed)
+            return Record(*words, float(seconds), bool(same_for_all))
+        if kind == "Stack":
+            return Stack([(str(file), int(line)) for file, line in fields[0]])
+        if kind == "Finished":
+            return Finished()
+    except Exception as error:  # half a line, a number, ten thousand brackets: all may come
+        raise ValueError("not a message") from error
+    raise ValueError("not a message")
+
+
+class Account:
+    """What a process has told so far.
+
+    Attributes:
+        records: Of its tests, in the order in which they ended.
+        stack: Where the code was shortly before its time was over, or None.
+        finished: Whether it has said that all is done.
+    """
+
+    def __init__(self) -> None:
+        """Nothing has been told."""
+        self.records: list[Record] = []
+        self.stack: Stack | None = None
+        self.finished = False
+        self._size = 0
+
+    def add(self, line: bytes) -> None:
+        """Take in a line.
+
+        Raises:
+            ValueError: It is not a message, or it is one too many.
+        """
+        self._size += len(line)
+        if self._size > LARGEST_ACCOUNT:
+            raise ValueError("more than there can be to say")
+        match decode(line):
+            case Record() as record:
+                self.records.append(record)
+            case Stack() as stack:
+                self.stack = stack
+            case Finished():
+                self.finished = True
