@@ -27,8 +27,9 @@ def cross_entropy(logits, labels):
 def triangle_weights(size, count):
     """How much each of `size` pixels weighs in each of `count` resized ones: `(count, size)`.
 
-    A resized pixel averages the pixels around its centre, the less the farther away they are. The
-    triangle is one pixel wide on either side, of the larger of the two kinds of pixel.
+    A resized pixel averages the pixels around its centre; the farther away, the less they weigh.
+    The triangle reaches one pixel to either side: one of the image where it grows, and one of the
+    result where it shrinks, so that no pixel of the image is left out.
     """
     scale = size / count
     centres = (np.arange(count) + 0.5) * scale

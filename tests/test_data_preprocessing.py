@@ -256,7 +256,7 @@ def standardised_images(images, mean, std):
 
 @pytest.mark.exercise("2.3")
 class TestStandardise:
-    """The mean of its channel subtracted from each value, and divided by the deviation."""
+    """Each channel centred at 0 and scaled to a standard deviation of 1."""
 
     def test_subtracts_and_divides(self):
         """By hand, one channel after the other."""
@@ -271,7 +271,7 @@ class TestStandardise:
 
     @pytest.mark.parametrize("shape", [(1, 1, 1, 3), (3, 4, 5, 3), (2, 3, 3, 3)])
     def test_takes_images_of_any_size(self, shape):
-        """The last axis is that of the channels, whatever else happens to be 3."""
+        """The last axis holds the channels, whatever else happens to be 3."""
         images = np.random.default_rng(0).random(shape)
         mean, std = np.array([0.1, 0.2, 0.3]), np.array([0.5, 0.0, 2.0])
         found = standardised_images(images, mean, std)
@@ -308,7 +308,7 @@ class TestStandardise:
         )
 
     def test_leaves_the_callers_array_alone(self):
-        """`images -= mean` works in place on an array of NumPy, which may be in use elsewhere."""
+        """`images -= mean` changes a NumPy array in place, and the caller may still need it."""
         images = np.ones((1, 2, 2, 3), np.float32)
         mean, std = np.float32([0.1, 0.2, 0.3]), np.float32([0.5, 0.0, 2.0])
         try:
@@ -318,7 +318,7 @@ class TestStandardise:
         assert (images == 1).all(), "The array of images that was passed in has changed."
         if found is not None:
             error = np.abs(found - oracles.standardised(images, mean, std)).max()
-            assert error <= 1e-5, f"For an array of NumPy the result is off by {error:.4f}."
+            assert error <= 1e-5, f"For a NumPy array the result is off by {error:.4f}."
 
 
 # Augmentation
@@ -411,7 +411,7 @@ class TestFlipAndRotate:
         # That 64 draws miss even two of the 8 happens once in three million.
         assert min(kinds) >= 6, (
             f"Over 64 seeds an image at some place of the batch came out in only {min(kinds)} of"
-            " the 8 orientations: a part of the draw is the same in every call."
+            " the 8 orientations: part of the draw is the same in every call."
         )
 
     def test_turns_a_single_image_too(self):
@@ -476,13 +476,13 @@ class TestJitterStain:
         assert background <= 0, f"The black background became {background:.3f}."
 
     def test_keeps_every_digit_without_strength(self):
-        """With strength 0 every gain is 1; computed in float32 and cast back, float64 is lost."""
+        """With strength 0 every gain is 1; through float32 and back, digits would be lost."""
         images = np.random.default_rng(0).random((3, 4, 5, 3))
         error = float(np.abs(stained_images(images, strength=0.0) - images).max())
         assert error <= 1e-12, f"With strength 0 a float64 pixel changed by {error:.0e}."
 
     def test_draws_for_each_image_and_channel(self):
-        """One draw for the batch leaves all images alike; one for an image leaves its colour."""
+        """One draw for the batch changes all images alike; one per image changes no colour."""
         gains = gains_of()
         images = len(np.unique(gains[:, 0].round(5)))
         assert images > 200, f"400 images got {images} different gains."
@@ -704,7 +704,7 @@ class TestMakeDataset:
         )
 
     def test_shuffles_anew_each_epoch(self, many_images):
-        """And images, not batches: those that share one now are apart in the next epoch."""
+        """Images, not batches: those that share a batch now are apart in the next epoch."""
         dataset = pipeline(*many_images, image_size=2, batch_size=100, seed=3)
         first, second = epoch_of(dataset)[1], epoch_of(dataset)[1]
         assert not np.array_equal(first, second), "Two epochs came in the same order."

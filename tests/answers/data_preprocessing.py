@@ -398,7 +398,7 @@ def flip_and_rotate(images, seed):
     return tf.image.rot90(images, random.randrange(4))
 
 
-@wrong("2.4", "The batch was reversed as well as the images: labels lose their images.")
+@wrong("2.4", "The order of the batch was reversed as well: the labels lose their images.")
 def flip_and_rotate(images, seed):
     images = square_only(images)
     return tf.reverse(reference.flip_and_rotate(images, seed), [0])
@@ -1024,7 +1024,7 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
 
 
-@right("2.6", "Augmented image by image, with a counter for the seeds.")
+@right("2.6", "Augmented image by image, each with seeds of its own.")
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     dataset = read(paths, labels, image_size).cache()
     if not training:
