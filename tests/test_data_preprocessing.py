@@ -593,7 +593,9 @@ def batches_of(dataset):
 
 def epoch_of(dataset):
     """All images and all labels of one epoch, in the order in which they came: two arrays."""
-    images, labels = zip(*batches_of(dataset), strict=True)
+    batches = batches_of(dataset)
+    assert batches, "An epoch of the data set has no batches."
+    images, labels = zip(*batches, strict=True)
     return np.concatenate(images), np.concatenate(labels)
 
 
