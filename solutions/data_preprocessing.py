@@ -21,6 +21,15 @@ def read_image(path, image_size):
 
     Returns:
         The image, float32, static shape `(S, S, 3)`, RGB in [0, 1].
+
+    Examples:
+        >>> pixels = tf.constant([[[0, 0, 0], [255, 255, 255]]], tf.uint8)  # black beside white
+        >>> tf.io.write_file("ram://cells/two.png", tf.io.encode_png(pixels))  # in memory
+        >>> image = read_image("ram://cells/two.png", 2)
+        >>> image.shape
+        TensorShape([2, 2, 3])
+        >>> image[:, :, 0].numpy().round(2).tolist()
+        [[0.0, 1.0], [0.0, 1.0]]
     """
     # Exercise 2.1: decode as RGB, scale to [0, 1], resize antialiased
     image = tf.io.decode_png(tf.io.read_file(path), channels=3)  # (H, W, 3) uint8; JPEG as well
@@ -37,8 +46,16 @@ def channel_statistics(images):
         images: The training images, and only those: `(N, H, W, 3)`, float, in [0, 1].
 
     Returns:
-        `(mean, std)`, each of shape `(3,)` and of the dtype of `images`. The deviation is that of
-        the population: divided by the number of pixels, not by one less.
+        `(mean, std)`, each of shape `(3,)` and of the dtype of `images`. The standard deviation is
+        that of the population: divided by the number of pixels, not by one less.
+
+    Examples:
+        >>> images = tf.constant([[[[0.0, 0.5, 1.0], [1.0, 0.5, 1.0]]]])  # one image of two pixels
+        >>> mean, std = channel_statistics(images)
+        >>> mean.numpy().round(2).tolist()
+        [0.5, 0.5, 1.0]
+        >>> std.numpy().round(2).tolist()
+        [0.5, 0.0, 0.0]
     """
     images = tf.convert_to_tensor(images)
 
@@ -52,7 +69,7 @@ def channel_statistics(images):
 
 
 def standardise(images, mean, std):
-    """Centre each channel at 0 and scale it to deviation 1.
+    """Centre each channel at 0 and scale it to a standard deviation of 1.
 
     Args:
         images: `(B, H, W, 3)`, float.
@@ -60,6 +77,11 @@ def standardise(images, mean, std):
 
     Returns:
         A tensor of the shape and dtype of `images`. A channel without deviation is only centred.
+
+    Examples:
+        >>> image = tf.constant([[[[0.5, 0.75, 1.0]]]])  # of one pixel
+        >>> standardise(image, mean=[0.5, 0.5, 0.5], std=[0.25, 0.25, 0.0]).numpy().tolist()
+        [[[[0.0, 1.0, 0.5]]]]
     """
     images = tf.convert_to_tensor(images)
     mean, std = tf.cast(mean, images.dtype), tf.cast(std, images.dtype)
@@ -81,6 +103,15 @@ def flip_and_rotate(images, seed):
 
     Raises:
         ValueError: The images are not square.
+
+    Examples:
+        >>> images = tf.reshape(tf.range(8 * 2 * 2 * 3), (8, 2, 2, 3)) / 96
+        >>> turned = flip_and_rotate(images, seed=(1, 2))
+        >>> bool(tf.reduce_all(turned == flip_and_rotate(images, seed=(1, 2))))
+        True
+        >>> before, after = (tf.reduce_mean(x, axis=(1, 2)) for x in (images, turned))
+        >>> bool(tf.reduce_all(tf.abs(after - before) < 1e-6))  # the pixels have only moved
+        True
     """
     images = tf.convert_to_tensor(images)
     height, width = images.shape[1:3]
@@ -109,6 +140,14 @@ def jitter_stain(images, seed, strength=0.1):
 
     Raises:
         ValueError: `strength` is not in [0, 1].
+
+    Examples:
+        >>> images = tf.constant([[[[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]]]])  # black, grey
+        >>> black, grey = jitter_stain(images, seed=(1, 2), strength=0.2)[0, 0].numpy()
+        >>> black.tolist()
+        [0.0, 0.0, 0.0]
+        >>> bool(0.4 <= grey.min() <= grey.max() <= 0.6)
+        True
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"The strength of the jitter must lie in [0, 1], not {strength}.")
@@ -129,13 +168,23 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
         batch_size: The number B of images in a batch; the last batch may be shorter.
         training: If true, every epoch comes in a new order, with new augmentations. If false, the
             images come in the given order, unchanged.
-        seed: An int. Two pipelines with one seed agree, epoch by epoch.
+        seed: An int. Two pipelines with the same seed agree, epoch by epoch.
 
     Returns:
         A `tf.data.Dataset` of `(images, labels)`: `(B, S, S, 3)` float32 in [0, 1], `(B,)` int32.
 
     Raises:
-        ValueError: There are no images, or as many labels as images.
+        ValueError: There are no images, or not as many labels as images.
+
+    Examples:
+        >>> grey = tf.fill((4, 4, 3), tf.constant(100, tf.uint8))
+        >>> tf.io.write_file("ram://cells/grey.png", tf.io.encode_png(grey))  # in memory
+        >>> paths, labels = ["ram://cells/grey.png"] * 5, [0, 1, 0, 1, 0]
+        >>> for images, y in make_dataset(paths, labels, 4, 2, training=False, seed=0):
+        ...     print(images.shape, y.numpy().tolist())
+        (2, 4, 4, 3) [0, 1]
+        (2, 4, 4, 3) [0, 1]
+        (1, 4, 4, 3) [0]
     """
     paths = [str(path) for path in paths]
     if not paths or len(paths) != len(labels):
