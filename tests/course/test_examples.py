@@ -5,7 +5,13 @@ import importlib
 
 import pytest
 
+import malaria
 from malaria.given.exercises import EXERCISES
+
+pytestmark = pytest.mark.skipif(
+    malaria.modules_in_use != malaria.REFERENCE,
+    reason="some examples import another module, which must be written: --modules solutions",
+)
 
 
 def examples_of(exercise):
@@ -25,7 +31,6 @@ def test_the_examples_are_true(exercise):
     assert not said, "".join(said)
 
 
-def test_nearly_every_exercise_has_an_example():
-    """Without one are those whose result no line of text shows better than the words above it."""
-    without = [exercise.name for exercise in EXERCISES if not examples_of(exercise)]
-    assert len(without) <= 4, without
+def test_every_exercise_has_an_example():
+    """It is the cheapest help there is."""
+    assert [exercise.name for exercise in EXERCISES if not examples_of(exercise)] == []

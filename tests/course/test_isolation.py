@@ -152,7 +152,6 @@ def test_a_closed_pipe_is_a_death():
 @forks
 def test_bytes_without_end_are_a_death():
     """Long before they fill the desk's memory."""
-
     found, seconds = ended(writing(b"", then=flood))
     assert found.end is End.DIED
     assert seconds < 15
