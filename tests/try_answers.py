@@ -115,7 +115,7 @@ def records_in(result: dict[str, Any]) -> list[Record]:
 
 
 def verdict_on(result: dict[str, Any]) -> str:
-    """ "wrong" if a test failed or never ended, "right" if all passed, otherwise how it ended."""
+    """The kind: "wrong" if a test failed or never ended, "right" if all passed; or how it ended."""
     end = End(result["end"])
     failed = any(record.outcome is not Outcome.DONE for record in records_in(result))
     if failed or end is End.TIMED_OUT:
