@@ -19,7 +19,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from malaria.given.ctrl_c import CtrlC
-from malaria.given.journal import BestWeights, Journal
+from malaria.given.journal import BestWeights, Journal, fast_forward
 
 from .cnn_model import softmax_cross_entropy
 from .gradient_tape import Adam, clip_gradients
@@ -235,56 +235,58 @@ def train(
         examples), and `val_loss`, `val_accuracy`, `val_sensitivity`, `val_specificity`, `val_auc`.
     """
     # Exercise 6.6: steps, validation, keep the best, record; two phases
-    optimizers = {phase: Adam(variables_to_train(model, phase)) for phase in ("whole", "head")}
+    epochs = {"whole": whole_epochs, "head": head_epochs}
+    peaks = {"whole": learning_rate, "head": head_learning_rate}
+    optimizers = {phase: Adam(variables_to_train(model, phase)) for phase in epochs}
     best = BestWeights(model)
     journal = Journal(folder, model=model, best=best, **optimizers)
     ctrl_c = CtrlC()
 
-    def run_phase(phase, network, batches, val_batches, epochs, peak):
+    def run_epoch(phase, epoch, step, batches):
+        """One pass over the training examples; returns their mean loss."""
+        mean_loss = RunningMean()
+        bar = tqdm(batches, f"{phase} {epoch + 1}/{epochs[phase]}", disable=not progress)
+        for number, (inputs, labels) in enumerate(bar, start=epoch * len(batches) + 1):
+            ctrl_c.raise_if_pressed()
+            rate = cosine_decay(number, epochs[phase] * len(batches), peaks[phase])
+            optimizers[phase].learning_rate.assign(float(rate))
+            mean_loss.update(tf.repeat(step(inputs, labels), len(labels)))
+            bar.set_postfix_str(f"loss {mean_loss.result():.3f}", refresh=False)
+        return float(mean_loss.result())
+
+    def run_phase(phase, network, batches, val_batches):
+        """The epochs that are not in the journal yet: train, validate, keep the best, record."""
         step = make_train_step(network, phase, optimizers[phase], max_norm, label_smoothing)
         classify = tf.function(network.__call__, reduce_retracing=True)
-        done = journal.history.get("phase", []).count(phase)
-        for _ in range(done):  # going on from a stored state: repeat the draws made before it
-            for _ in batches:
-                pass
-        for epoch in range(done, epochs):
-            mean_loss = RunningMean()
-            bar = tqdm(batches, f"{phase} {epoch + 1}/{epochs}", disable=not progress)
-            for i, (inputs, labels) in enumerate(bar):
-                ctrl_c.raise_if_pressed()
-                steps_done = epoch * len(batches) + i + 1
-                rate = cosine_decay(steps_done, epochs * len(batches), peak)
-                optimizers[phase].learning_rate.assign(float(rate))
-                mean_loss.update(tf.repeat(step(inputs, labels), len(labels)))
-                bar.set_postfix_str(f"loss {mean_loss.result():.3f}", refresh=False)
+        done = journal.epochs_of(phase)
+        fast_forward(batches, done)
+        for epoch in range(done, epochs[phase]):
+            loss = run_epoch(phase, epoch, step, batches)
             figures = evaluate(classify, val_batches)
             best.keep_if_better(figures["loss"])
-            journal.record(
-                phase=phase,
-                loss=float(mean_loss.result()),
-                **{f"val_{name}": figure for name, figure in figures.items()},
-            )
+            validation = {f"val_{name}": figure for name, figure in figures.items()}
+            journal.record(phase=phase, loss=loss, **validation)
 
-    if journal.epochs == whole_epochs + head_epochs:  # nothing is left to do
-        best.restore()
-        return journal.history
-    try:
-        with ctrl_c:
-            run_phase("whole", model, train_set, val_set, whole_epochs, learning_rate)
-            if head_epochs > 0:
-                if "head" not in journal.history.get("phase", []):
-                    best.restore()
-                # From here on the base stands still, so it runs once for all epochs of the head.
-                train_features, val_features = (
-                    tf.data.Dataset.from_tensor_slices(base_features(model, dataset))
-                    for dataset in (train_set, val_set)
-                )
-                shuffled = train_features.shuffle(len(train_features), seed=seed)
-                batches, val_batches = shuffled.batch(HEAD_BATCH), val_features.batch(HEAD_BATCH)
-                run_phase(
-                    "head", Head(model), batches, val_batches, head_epochs, head_learning_rate
-                )
-    except KeyboardInterrupt:
-        tqdm.write("Stopped. The model keeps the best weights so far.")
+    def run_both_phases():
+        """The whole network, then its head on what the best base so far makes of the images."""
+        run_phase("whole", model, train_set, val_set)
+        if head_epochs == 0:
+            return
+        if journal.epochs_of("head") == 0:
+            best.restore()
+        # From here on the base stands still, so it runs once for all epochs of the head.
+        train_features, val_features = (
+            tf.data.Dataset.from_tensor_slices(base_features(model, dataset))
+            for dataset in (train_set, val_set)
+        )
+        shuffled = train_features.shuffle(len(train_features), seed=seed)
+        run_phase("head", Head(model), shuffled.batch(HEAD_BATCH), val_features.batch(HEAD_BATCH))
+
+    if any(journal.epochs_of(phase) < epochs[phase] for phase in epochs):
+        try:
+            with ctrl_c:
+                run_both_phases()
+        except KeyboardInterrupt:
+            tqdm.write("Stopped. The model keeps the best weights so far.")
     best.restore()
     return journal.history

@@ -19,7 +19,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from malaria.given.ctrl_c import CtrlC
-from malaria.given.journal import BestWeights, Journal
+from malaria.given.journal import BestWeights, Journal, fast_forward
 
 from .cnn_model import softmax_cross_entropy
 from .gradient_tape import Adam, clip_gradients
