@@ -282,7 +282,7 @@ def train(
         shuffled = train_features.shuffle(len(train_features), seed=seed)
         run_phase("head", Head(model), shuffled.batch(HEAD_BATCH), val_features.batch(HEAD_BATCH))
 
-    if any(journal.epochs_of(phase) < epochs[phase] for phase in epochs):
+    if journal.epochs != whole_epochs + head_epochs:  # otherwise nothing is left to do
         try:
             with ctrl_c:
                 run_both_phases()

@@ -56,6 +56,11 @@ class Journal:
             if self._manager.restore_or_initialize():
                 self.history = json.loads(self._stored.numpy())
 
+    @property
+    def epochs(self):
+        """The number of finished epochs."""
+        return len(self.history.get("loss", []))
+
     def epochs_of(self, phase):
         """The number of finished epochs of a phase."""
         return self.history.get("phase", []).count(phase)
