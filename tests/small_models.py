@@ -1,5 +1,11 @@
-"""Small stand-ins for the network and the optimizer, so that one exercise is graded alone."""
+"""Small stand-ins for the network and the optimizer, so that one exercise is graded alone.
 
+The network first, then what watches it or answers as a test wishes; the optimizers; the data.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
 import tensorflow as tf
 
 
@@ -53,22 +59,86 @@ class SmallModel(tf.Module):
         return [self.moving_mean]
 
 
+class CountedModel(SmallModel):
+    """Counts its runs in graphs as well, where Python's own counting ends with the tracing.
+
+    Attributes:
+        runs: `images`, how many images the base was given; `heads`, how often the head was run.
+    """
+
+    def __init__(self, seed=0, dtype=tf.float64):
+        super().__init__(seed, dtype)
+        # In a plain object, which tf.Module does not search: the model's variables stay the same.
+        self.runs = SimpleNamespace(
+            images=tf.Variable(0, trainable=False), heads=tf.Variable(0, trainable=False)
+        )
+
+    def features(self, images, training):
+        self.runs.images.assign_add(tf.shape(images)[0])
+        return super().features(images, training)
+
+    def head(self, features, training):
+        self.runs.heads.assign_add(1)
+        return super().head(features, training)
+
+
+class RememberingModel(SmallModel):
+    """Remembers every state of its base, weights and statistics, in which the base was run.
+
+    Attributes:
+        states: A set of bytes.
+    """
+
+    def __init__(self, seed=0, dtype=tf.float64):
+        super().__init__(seed, dtype)
+        self.states = set()
+
+    def features(self, images, training):
+        def remember(*arrays):
+            self.states.add(b"".join(array.tobytes() for array in arrays))
+
+        state = [self.base_kernel.read_value(), self.moving_mean.read_value()]
+        tf.numpy_function(remember, state, [])
+        return super().features(images, training)
+
+
+class ShiftedInTraining(SmallModel):
+    """A head that answers otherwise in training, as one with dropout does."""
+
+    def head(self, features, training):
+        logits = super().head(features, training)
+        return logits + tf.constant([0.0, 0.5], self.dtype) if training else logits
+
+
+class EchoModel(SmallModel):
+    """A model whose logits are the first two values of each image: a test chooses what it says."""
+
+    def features(self, images, training):
+        self.calls.append(("features", bool(training)))
+        return tf.reshape(images, (-1, 48))[:, :2]
+
+    def head(self, features, training):
+        self.calls.append(("head", bool(training)))
+        return features
+
+
 class Momentum(tf.Module):
     """Gradient descent with momentum: a base that is only given zero gradients drifts under it."""
 
     def __init__(self, variables, learning_rate=0.1, momentum=0.9):
         super().__init__()
+        self.calls = 0  # how often Python ran `apply`, while traced or eager
         self.updated = list(variables)
         self.learning_rate = tf.Variable(learning_rate, dtype=tf.float64, trainable=False)
         self.momentum = momentum
         self.velocities = [tf.Variable(tf.zeros_like(v), trainable=False) for v in self.updated]
 
     def apply(self, gradients):
-        for variable, velocity, gradient in zip(
-            self.updated, self.velocities, gradients, strict=True
-        ):
+        self.calls += 1
+        slots = zip(self.updated, self.velocities, gradients, strict=True)
+        for variable, velocity, gradient in slots:
             velocity.assign(self.momentum * velocity + gradient)
-            variable.assign_sub(self.learning_rate * velocity)
+            variable.assign_sub(tf.cast(self.learning_rate, variable.dtype) * velocity)
 
 
 class PlainAdam(Momentum):
@@ -80,6 +150,7 @@ class PlainAdam(Momentum):
         self.steps = tf.Variable(0.0, dtype=tf.float64, trainable=False)
 
     def apply(self, gradients):
+        self.calls += 1
         t = self.steps.assign_add(1.0)
         slots = zip(self.updated, self.velocities, self.squares, gradients, strict=True)
         for variable, m, v, gradient in slots:
@@ -109,6 +180,14 @@ def as_dataset(batches):
     images = tf.concat([images for images, _ in batches], axis=0)
     labels = tf.concat([labels for _, labels in batches], axis=0)
     return tf.data.Dataset.from_tensor_slices((images, labels)).batch(len(batches[0][1]))
+
+
+def echo_dataset(logits, labels, batch=4):
+    """Batches to which `EchoModel` answers with these logits `(N, 2)`, as a `tf.data.Dataset`."""
+    images = np.zeros((len(logits), 48))
+    images[:, :2] = logits
+    labels = np.asarray(labels, np.int32)
+    return tf.data.Dataset.from_tensor_slices((images.reshape(-1, 4, 4, 3), labels)).batch(batch)
 
 
 def copies(variables):

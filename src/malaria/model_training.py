@@ -19,7 +19,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from malaria.given.ctrl_c import CtrlC
-from malaria.given.journal import BestWeights, Journal
+from malaria.given.journal import BestWeights, Journal, fast_forward
 
 from .cnn_model import softmax_cross_entropy
 from .gradient_tape import Adam, clip_gradients
@@ -40,6 +40,12 @@ def variables_to_train(model, phase):
 
     Raises:
         ValueError: The phase is neither of the two.
+
+    Examples:
+        >>> from malaria.cnn_model import CNN
+        >>> model = CNN(image_size=8, channels=(4,), hidden=3)
+        >>> [len(variables_to_train(model, phase)) for phase in ("whole", "head")]
+        [7, 4]
     """
     raise NotImplementedError("Exercise 6.1: choose by phase, refuse any other")
 
@@ -60,6 +66,16 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
 
     Raises:
         ValueError: The phase is neither of the two.
+
+    Examples:
+        On black images the logits of an untrained network are 0, so the loss is log(2).
+
+        >>> from malaria.cnn_model import CNN
+        >>> model = CNN(image_size=8, channels=(4,), hidden=3)
+        >>> step = make_train_step(model, "head", Adam(model.head_variables))
+        >>> loss = step(tf.zeros((2, 8, 8, 3)), tf.constant([0, 1]))
+        >>> round(float(loss), 4)
+        0.6931
     """
     variables = variables_to_train(model, phase)
     raise NotImplementedError("Exercise 6.2: differentiate by this phase's variables only")
@@ -80,6 +96,16 @@ def evaluate(model, dataset):
 
     Raises:
         ValueError: The dataset is empty.
+
+    Examples:
+        The model hands its input on: the "images" are the logits. Of the 4 cells 2 are right, and
+        of the 4 pairs of a parasitized and an uninfected cell 3 are in the right order.
+
+        >>> logits = tf.constant([[0.0, 2.0], [0.0, 1.0], [0.0, -1.0], [0.0, -2.0]])
+        >>> dataset = tf.data.Dataset.from_tensors((logits, tf.constant([1, 0, 1, 0])))
+        >>> figures = evaluate(lambda logits, training: logits, dataset)
+        >>> figures["accuracy"], figures["auc"]
+        (0.5, 0.75)
     """
     raise NotImplementedError("Exercise 6.3: gather all batches, then compute the five figures")
 
@@ -99,6 +125,11 @@ def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
 
     Raises:
         ValueError: `total_steps` is not positive, or `warmup_fraction` not in [0, 1).
+
+    Examples:
+        >>> rates = [cosine_decay(step, 100, peak=2.0) for step in (0, 5, 10, 55, 100)]
+        >>> [round(float(rate), 4) for rate in rates]
+        [0.0, 1.0, 2.0, 1.0, 0.0]
     """
     if total_steps <= 0 or not 0 <= warmup_fraction < 1:
         raise ValueError(
@@ -122,12 +153,21 @@ def base_features(model, dataset):
 
     Raises:
         ValueError: The dataset is empty.
+
+    Examples:
+        >>> from malaria.cnn_model import CNN
+        >>> model = CNN(image_size=8, channels=(4,), hidden=3)
+        >>> cells = tf.zeros((5, 8, 8, 3)), tf.constant([0, 1, 1, 0, 1])
+        >>> dataset = tf.data.Dataset.from_tensor_slices(cells).batch(2)
+        >>> features, labels = base_features(model, dataset)
+        >>> features.shape, labels.numpy().tolist()
+        (TensorShape([5, 8]), [0, 1, 1, 0, 1])
     """
     raise NotImplementedError("Exercise 6.5: the base outside training, batch by batch, joined")
 
 
 class Head(tf.Module):
-    """The head of a model, as a network of its own: it takes features for images."""
+    """The head of a model, as a network of its own: it takes features instead of images."""
 
     def __init__(self, model):
         """Share the head of `model`, a `CNN`."""
@@ -171,12 +211,21 @@ def train(
         max_norm: The greatest global norm of the gradients.
         label_smoothing: As in `softmax_cross_entropy`, for the training loss only.
         seed: An int: the order of the features in the head phase.
-        folder: Where to store the state after every epoch. A state that is already there is gone on
-            from, to the same weights as if nothing had happened. None stores nothing.
+        folder: Where to store the state after every epoch. Training goes on from a state that is
+            already there, to the same weights as without a break. None stores nothing.
         progress: Whether to show a bar for each epoch.
 
     Returns:
         The history, a dict of lists with one entry an epoch: `phase`, `loss` (over the training
         examples), and `val_loss`, `val_accuracy`, `val_sensitivity`, `val_specificity`, `val_auc`.
+
+    Examples:
+        >>> from malaria.cnn_model import CNN
+        >>> model = CNN(image_size=8, channels=(4,), hidden=3)
+        >>> cells = tf.zeros((5, 8, 8, 3)), tf.constant([0, 1, 1, 0, 1])
+        >>> dataset = tf.data.Dataset.from_tensor_slices(cells).batch(2)
+        >>> history = train(model, dataset, dataset, whole_epochs=2, head_epochs=1, progress=False)
+        >>> history["phase"]
+        ['whole', 'whole', 'head']
     """
     raise NotImplementedError("Exercise 6.6: steps, validation, keep the best, record; two phases")

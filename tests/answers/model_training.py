@@ -85,6 +85,39 @@ def variables_to_train(model, phase):
     return [model.w1, model.b1, model.w2, model.b2] if phase == "head" else found
 
 
+def choosing(is_whole, is_head):
+    """`variables_to_train` with another way to tell the phases."""
+
+    def variables_to_train(model, phase):
+        if is_whole(phase):
+            return model.trainable_variables
+        if is_head(phase):
+            return model.head_variables
+        raise ValueError("There is no such phase.")
+
+    return variables_to_train
+
+
+wrong("6.1", "The first letter alone decides: 'wholesale' is taken for 'whole'.")(
+    choosing(lambda phase: str(phase).startswith("w"), lambda phase: str(phase).startswith("h"))
+)
+wrong("6.1", "A word that only contains the phase, such as 'the head', is taken for it.")(
+    choosing(lambda phase: "whole" in str(phase), lambda phase: "head" in str(phase))
+)
+wrong("6.1", "A part of the word, even the empty one, is taken for the phase.")(
+    choosing(lambda phase: str(phase) in "whole", lambda phase: str(phase) in "head")
+)
+wrong("6.1", "Capitals and spaces are put up with: 'WHOLE' passes for 'whole'.")(
+    choosing(
+        lambda phase: str(phase).strip().lower() == "whole",
+        lambda phase: str(phase).strip().lower() == "head",
+    )
+)
+wrong("6.1", "True and False pass for the two phases.")(
+    choosing(lambda phase: phase in ("whole", True), lambda phase: phase in ("head", False))
+)
+
+
 @right("6.1", "From a dict, as a tuple.")
 def variables_to_train(model, phase):
     parts = {"whole": model.trainable_variables, "head": model.head_variables}
@@ -233,22 +266,6 @@ def make_train_step(model, phase, optimizer, max_norm=5.0):
     return kept[0]
 
 
-@wrong("6.2", "The loss was summed over the batch instead of averaged.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
-    variables = reference.variables_to_train(model, phase)
-
-    @tf.function(reduce_retracing=True)
-    def step(images, labels):
-        with tf.GradientTape() as tape:
-            features = model.features(images, training=phase == "whole")
-            logits = model.head(features, training=True)
-            loss = softmax_cross_entropy(logits, labels) * tf.cast(len(labels), logits.dtype)
-        optimizer.apply(clip_gradients(tape.gradient(loss, variables), max_norm))
-        return loss
-
-    return step
-
-
 @wrong("6.2", "Unless told otherwise, the gradients are clipped at another norm than 5.")
 def make_train_step(model, phase, optimizer, max_norm=1.0):
     return reference.make_train_step(model, phase, optimizer, max_norm)
@@ -273,45 +290,6 @@ def make_train_step(model, phase, optimizer, max_norm=5.0):
         return loss
 
     return step
-
-
-def choosing(whole, head):
-    def variables_to_train(model, phase):
-        if whole(phase):
-            return model.trainable_variables
-        if head(phase):
-            return model.head_variables
-        raise ValueError("There is no such phase.")
-
-    return variables_to_train
-
-
-def step_with_loss(loss_of, convert=lambda images: images):
-    def make_train_step(model, phase, optimizer, max_norm=5.0):
-        variables = reference.variables_to_train(model, phase)
-
-        @tf.function(reduce_retracing=True)
-        def step(images, labels):
-            with tf.GradientTape() as tape:
-                features = model.features(convert(images), training=phase == "whole")
-                loss = loss_of(model.head(features, training=True), labels)
-            optimizer.apply(clip_gradients(tape.gradient(loss, variables), max_norm))
-            return loss
-
-        return step
-
-    return make_train_step
-
-
-def plain_cross_entropy(logits, labels):
-    exp = tf.exp(logits)
-    chosen = tf.gather(exp / tf.reduce_sum(exp, axis=1, keepdims=True), labels, batch_dims=1)
-    return -tf.reduce_mean(tf.math.log(chosen))
-
-
-def cross_entropy_in_float64(logits, labels):
-    targets = tf.one_hot(labels, 2, dtype=tf.float64)
-    return -tf.reduce_mean(tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=1))
 
 
 @wrong("6.2", "The base was made untrainable: the model stays changed.")
@@ -398,10 +376,58 @@ def make_train_step(model, phase, optimizer, max_norm=5.0):
     return step
 
 
+def step_with_loss(loss_of, convert=lambda images: images):
+    """`make_train_step` with another loss, or with images that are converted first."""
+
+    def make_train_step(model, phase, optimizer, max_norm=5.0):
+        variables = reference.variables_to_train(model, phase)
+
+        @tf.function(reduce_retracing=True)
+        def step(images, labels):
+            with tf.GradientTape() as tape:
+                features = model.features(convert(images), training=phase == "whole")
+                loss = loss_of(model.head(features, training=True), labels)
+            optimizer.apply(clip_gradients(tape.gradient(loss, variables), max_norm))
+            return loss
+
+        return step
+
+    return make_train_step
+
+
+def summed_cross_entropy(logits, labels):
+    return softmax_cross_entropy(logits, labels) * tf.cast(len(labels), logits.dtype)
+
+
+def plain_cross_entropy(logits, labels):
+    exp = tf.exp(logits)
+    chosen = tf.gather(exp / tf.reduce_sum(exp, axis=1, keepdims=True), labels, batch_dims=1)
+    return -tf.reduce_mean(tf.math.log(chosen))
+
+
+def cross_entropy_in_float64(logits, labels):
+    targets = tf.one_hot(labels, 2, dtype=tf.float64)
+    return -tf.reduce_mean(tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=1))
+
+
+wrong("6.2", "The loss was summed over the batch instead of averaged.")(
+    step_with_loss(summed_cross_entropy)
+)
+wrong("6.2", "The softmax was written out: exp() of a large logit is infinite, and the loss NaN.")(
+    step_with_loss(plain_cross_entropy)
+)
+wrong("6.2", "The targets are always in float64: a model in float32 cannot be trained.")(
+    step_with_loss(cross_entropy_in_float64)
+)
+wrong("6.2", "The images, which are in [0, 1] already, were divided by 255.")(
+    step_with_loss(softmax_cross_entropy, convert=lambda images: images / 255)
+)
+
+
 @right("6.2", "With stop_gradient on the features of the head phase.")
 def make_train_step(model, phase, optimizer, max_norm=5.0):
     if phase not in ("whole", "head"):
-        raise ValueError(f"{phase} is no phase.")
+        raise ValueError(f"{phase} is not a phase.")
     whole = phase == "whole"
 
     def features(images):
@@ -483,26 +509,39 @@ def evaluate(model, dataset):
     return reference.evaluate(model, dataset)
 
 
-@wrong("6.3", "Ties were counted as won in the AUC.")
-def evaluate(model, dataset):
-    def auc(scores, labels):
-        sick, well = scores[labels == 1], scores[labels == 0]
-        if not len(sick) or not len(well):
-            return math.nan
-        return (sick[:, None] >= well).mean()
+def with_auc_of(scores_of=lambda logits: logits[:, 1] - logits[:, 0], tie=0.5):
+    """`evaluate` whose AUC ranks by other scores of the logits, or counts ties in another way."""
 
-    return with_figure("auc", auc)(model, dataset)
+    def evaluate(model, dataset):
+        figures = reference.evaluate(model, dataset)
+        logits, labels = gathered(model, dataset)
+        scores = np.asarray(scores_of(np.float64(logits)))
+        sick, well = scores[labels == 1][:, None], scores[labels == 0]
+        if sick.size == 0 or well.size == 0:
+            return figures
+        return figures | {"auc": float(np.mean((sick > well) + tie * (sick == well)))}
+
+    return evaluate
 
 
-@wrong("6.3", "Ties were counted as lost in the AUC.")
-def evaluate(model, dataset):
-    def auc(scores, labels):
-        sick, well = scores[labels == 1], scores[labels == 0]
-        if not len(sick) or not len(well):
-            return math.nan
-        return (sick[:, None] > well).mean()
+def probabilities(logits, dtype=tf.float64):
+    return tf.nn.softmax(tf.cast(logits, dtype)).numpy()
 
-    return with_figure("auc", auc)(model, dataset)
+
+wrong("6.3", "Ties were counted as won in the AUC.")(with_auc_of(tie=1.0))
+wrong("6.3", "Ties were counted as lost in the AUC.")(with_auc_of(tie=0.0))
+wrong("6.3", "The AUC ranks by the logit of one class instead of the difference of both.")(
+    with_auc_of(lambda logits: logits[:, 1])
+)
+wrong("6.3", "The AUC ranks by how certain an answer is, whichever class it names.")(
+    with_auc_of(lambda logits: probabilities(logits).max(axis=1))
+)
+wrong("6.3", "The AUC ranks by probabilities in float32, in which certain cells become ties.")(
+    with_auc_of(lambda logits: probabilities(logits, tf.float32)[:, 1])
+)
+wrong("6.3", "The AUC ranks by probabilities rounded to three digits, which makes ties.")(
+    with_auc_of(lambda logits: probabilities(logits)[:, 1].round(3))
+)
 
 
 @wrong("6.3", "The AUC was computed from the decisions instead of the scores.")
@@ -511,25 +550,13 @@ def evaluate(model, dataset):
     return figures | {"auc": (figures["sensitivity"] + figures["specificity"]) / 2}
 
 
-@wrong("6.3", "The AUC ranks by the logit of one class instead of the difference of both.")
-def evaluate(model, dataset):
-    logits, labels = gathered(model, dataset)
-    scores = np.float64(logits)[:, 1]
-    sick, well = scores[labels == 1], scores[labels == 0]
-    figures = reference.evaluate(model, dataset)
-    if not len(sick) or not len(well):
-        return figures
-    wins = (sick[:, None] > well).mean() + 0.5 * (sick[:, None] == well).mean()
-    return figures | {"auc": float(wins)}
-
-
 @wrong("6.3", "What an absent class leaves undefined became 0.")
 def evaluate(model, dataset):
     figures = reference.evaluate(model, dataset)
     return {name: 0.0 if math.isnan(value) else value for name, value in figures.items()}
 
 
-@wrong("6.3", "The AUC of a set of one class became .5.")
+@wrong("6.3", "The AUC of a set of one class became 0.5.")
 def evaluate(model, dataset):
     figures = reference.evaluate(model, dataset)
     return figures | {"auc": 0.5 if math.isnan(figures["auc"]) else figures["auc"]}
@@ -581,21 +608,6 @@ def evaluate(model, dataset):
     chosen = tf.gather(tf.nn.softmax(logits), labels, batch_dims=1)
     loss = float(-tf.reduce_mean(tf.math.log(chosen)))
     return reference.evaluate(model, dataset) | {"loss": loss}
-
-
-def with_auc_of(scores_of):
-    def evaluate(model, dataset):
-        pairs = [(model(x, training=False), y) for x, y in dataset]
-        logits, labels = (tf.concat(part, axis=0) for part in zip(*pairs, strict=True))
-        scores, labels = scores_of(logits), labels.numpy()
-        sick, well = scores[labels == 1], scores[labels == 0]
-        figures = reference.evaluate(model, dataset)
-        if not len(sick) or not len(well):
-            return figures
-        auc = (sick[:, None] > well).mean() + 0.5 * (sick[:, None] == well).mean()
-        return figures | {"auc": float(auc)}
-
-    return evaluate
 
 
 @wrong("6.3", "The model's dropout was switched off, and never on again.")
@@ -905,8 +917,8 @@ def base_features(model, dataset):
 # 6.6
 
 
-def loop_with(**change):
-    """`train`, parts of which a wrong answer replaces: see `loop`."""
+def loop_with(change_after=lambda history, whole_epochs: history, **change):
+    """`train`, parts of which a wrong answer replaces: see `loop`; or its history, afterwards."""
 
     def train(
         model,
@@ -918,7 +930,8 @@ def loop_with(**change):
         head_learning_rate=1e-3,
     ):
         epochs, rates = (whole_epochs, head_epochs), (learning_rate, head_learning_rate)
-        return loop(model, train_set, val_set, epochs, rates, **change)
+        history = loop(model, train_set, val_set, epochs, rates, **change)
+        return change_after(history, whole_epochs)
 
     return train
 
@@ -1019,6 +1032,24 @@ wrong("6.6", "The best epoch was chosen by the accuracy instead of the validatio
 )
 wrong("6.6", "Only the trainable weights were kept: the best epoch's statistics are lost.")(
     loop_with(kept=lambda model: model.trainable_variables)
+)
+
+
+def by_at_least(least):
+    """A score for which an epoch is only better if its loss is lower by more than `least`."""
+
+    def score(history):
+        best, better = math.inf, False
+        for loss in history["val_loss"]:
+            better = loss < best - least
+            best = loss if better else best
+        return -len(history["val_loss"]) if better else math.inf
+
+    return score
+
+
+wrong("6.6", "An epoch counted as better only where the validation loss fell by 0.0001 or more.")(
+    loop_with(score=by_at_least(1e-4))
 )
 
 
@@ -1124,6 +1155,39 @@ def fixed_rate(model, phase, rate, memory):
 wrong("6.6", "The learning rates are ignored.")(loop_with(make_step=fixed_rate))
 
 
+def head_without_dropout(model, phase, rate, memory):
+    if phase == "whole":
+        return make_step(model, phase, rate, memory)
+    optimizer = Adam(model.head_variables, rate)
+
+    @tf.function(reduce_retracing=True)
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            loss = softmax_cross_entropy(model(images, training=False), labels)
+        optimizer.apply(clip_gradients(tape.gradient(loss, model.head_variables), 5.0))
+        return loss
+
+    return step
+
+
+wrong("6.6", "In the head phase the head ran as outside training too: without dropout.")(
+    loop_with(make_step=head_without_dropout)
+)
+
+
+def untrainable(model, phase, rate, memory):
+    step = make_step(model, phase, rate, memory)
+    if phase == "head":
+        for variable in model.base_variables:
+            variable._trainable = False
+    return step
+
+
+wrong("6.6", "The base was made untrainable for the head phase: the model stays changed.")(
+    loop_with(make_step=untrainable)
+)
+
+
 @wrong("6.6", "The head was trained first and then the whole network.")
 def train(
     model,
@@ -1201,14 +1265,35 @@ wrong("6.6", "Only the last validation batch was scored.")(
 )
 
 
-def first_phase_only(model, train_set, val_set, *arguments):
-    history = loop_with()(model, train_set, val_set, *arguments)
-    return {name: values[: arguments[0]] for name, values in history.items()}
+def first_phase_only(history, whole_epochs):
+    return {name: figures[:whole_epochs] for name, figures in history.items()}
 
 
-@wrong("6.6", "The history holds the first phase only.")
-def train(model, train_set, val_set, *arguments):
-    return first_phase_only(model, train_set, val_set, *arguments)
+def lowest_so_far(history, whole_epochs):
+    return history | {"val_loss": np.minimum.accumulate(history["val_loss"]).tolist()}
+
+
+def last_accuracy(history, whole_epochs):
+    return history | {"val_accuracy": [history["val_accuracy"][-1]] * len(history["loss"])}
+
+
+def loss_stays(history, whole_epochs):
+    kept = history["loss"][:whole_epochs]
+    return history | {
+        "loss": kept + [(kept or history["loss"])[-1]] * history["phase"].count("head")
+    }
+
+
+wrong("6.6", "The history holds the first phase only.")(loop_with(change_after=first_phase_only))
+wrong("6.6", "The lowest validation loss up to each epoch was recorded instead of its own.")(
+    loop_with(change_after=lowest_so_far)
+)
+wrong("6.6", "The accuracy of the last epoch was recorded for all of them.")(
+    loop_with(change_after=last_accuracy)
+)
+wrong("6.6", "In the head phase the training loss of the phase before was recorded again.")(
+    loop_with(change_after=loss_stays)
+)
 
 
 @wrong("6.6", "The validation figures were computed on the training cells.")
@@ -1225,26 +1310,7 @@ def train(
     return loop(model, train_set, train_set, epochs, rates)
 
 
-def train_with(change_after=lambda history, whole_epochs: history, **change):
-    """`loop` with the arguments of `train`; the history is changed afterwards."""
-
-    def train(
-        model,
-        train_set,
-        val_set,
-        whole_epochs,
-        head_epochs,
-        learning_rate=1e-3,
-        head_learning_rate=1e-3,
-    ):
-        epochs, rates = (whole_epochs, head_epochs), (learning_rate, head_learning_rate)
-        history = loop(model, train_set, val_set, epochs, rates, **change)
-        return change_after(history, whole_epochs)
-
-    return train
-
-
-@wrong("6.6", "By default the whole network learns at another rate than .001.")
+@wrong("6.6", "By default the whole network learns at another rate than 0.001.")
 def train(
     model,
     train_set,
@@ -1258,7 +1324,7 @@ def train(
     return loop(model, train_set, val_set, epochs, rates)
 
 
-@wrong("6.6", "By default the head learns at another rate than .001.")
+@wrong("6.6", "By default the head learns at another rate than 0.001.")
 def train(
     model,
     train_set,
@@ -1270,27 +1336,6 @@ def train(
 ):
     epochs, rates = (whole_epochs, head_epochs), (learning_rate, head_learning_rate)
     return loop(model, train_set, val_set, epochs, rates)
-
-
-def untrainable(model, phase, rate, memory):
-    step = make_step(model, phase, rate, memory)
-    if phase == "head":
-        for variable in model.base_variables:
-            variable._trainable = False
-    return step
-
-
-def by_at_least(least):
-    best = [math.inf]
-
-    def score(history):
-        best[0] = math.inf if len(history["loss"]) == 1 else best[0]
-        if history["val_loss"][-1] >= best[0] - least:
-            return math.inf
-        best[0] = history["val_loss"][-1]
-        return -len(history["loss"])
-
-    return score
 
 
 @wrong("6.6", "The head was trained on the features of the last base, not of the best.")
@@ -1349,6 +1394,21 @@ def train_on_it(model, step, val_set):
 wrong("6.6", "The validation cells were trained on as well.")(loop_with(after_training=train_on_it))
 
 
+def noting_the_phase(model, phase, rate, memory):
+    model.__dict__["in_head_phase"] = phase == "head"
+    return make_step(model, phase, rate, memory)
+
+
+def head_learns_from_it(model, step, val_set):
+    if model.__dict__["in_head_phase"]:
+        train_on_it(model, step, val_set)
+
+
+wrong("6.6", "The head was trained on the validation cells as well.")(
+    loop_with(make_step=noting_the_phase, after_training=head_learns_from_it)
+)
+
+
 def run_in_training(model, step, val_set):
     for images, _ in val_set:
         model.features(images, training=True)
@@ -1361,9 +1421,7 @@ wrong("6.6", "Validation ran in training mode: the statistics learnt from the va
 wrong("6.6", "Nothing shows that the training is going on.")(loop_with(show=nothing))
 
 
-@wrong(
-    "6.6", "The training set was held fast in its first epoch: no new order, no new augmentation."
-)
+@wrong("6.6", "The training set was cached: no new order and no new augmentation in any epoch.")
 def train(model, train_set, *others, **options):
     return reference.train(model, train_set.cache(), *others, **options)
 
@@ -1422,44 +1480,3 @@ def train(
     for variable, value in zip(model.head_variables, values, strict=True):
         variable.assign(value)
     return first
-
-
-def noting_the_phase(model, phase, rate, memory):
-    model.__dict__["in_head_phase"] = phase == "head"
-    return make_step(model, phase, rate, memory)
-
-
-def head_learns_from_it(model, step, val_set):
-    if model.__dict__["in_head_phase"]:
-        for images, labels in val_set:
-            step(images, labels)
-
-
-def head_without_dropout(model, phase, rate, memory):
-    if phase == "whole":
-        return make_step(model, phase, rate, memory)
-    optimizer = Adam(model.head_variables, rate)
-
-    @tf.function(reduce_retracing=True)
-    def step(images, labels):
-        with tf.GradientTape() as tape:
-            loss = softmax_cross_entropy(model(images, training=False), labels)
-        optimizer.apply(clip_gradients(tape.gradient(loss, model.head_variables), 5.0))
-        return loss
-
-    return step
-
-
-def lowest_so_far(history, whole_epochs):
-    return history | {"val_loss": np.minimum.accumulate(history["val_loss"]).tolist()}
-
-
-def last_accuracy(history, whole_epochs):
-    return history | {"val_accuracy": [history["val_accuracy"][-1]] * len(history["loss"])}
-
-
-def loss_stays(history, whole_epochs):
-    kept = history["loss"][:whole_epochs]
-    return history | {
-        "loss": kept + [(kept or history["loss"])[-1]] * history["phase"].count("head")
-    }

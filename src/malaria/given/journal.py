@@ -61,6 +61,10 @@ class Journal:
         """The number of finished epochs."""
         return len(self.history.get("loss", []))
 
+    def epochs_of(self, phase):
+        """The number of finished epochs of a phase."""
+        return self.history.get("phase", []).count(phase)
+
     def record(self, **figures):
         """Add a finished epoch's figures to the history and store the state."""
         for name, value in figures.items():
@@ -68,3 +72,14 @@ class Journal:
         self._stored.assign(json.dumps(self.history))
         if self._manager is not None:
             self._manager.save()
+
+
+def fast_forward(batches, passes):
+    """Read through `batches` as if for so many epochs, and do nothing with them.
+
+    A dataset that shuffles draws another order at each pass. A training that goes on from a stored
+    state repeats the passes made before, so that its next one is what it would have been.
+    """
+    for _ in range(passes):
+        for _ in batches:
+            pass
