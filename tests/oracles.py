@@ -8,7 +8,6 @@ what should have come out, it asked here.
 import math
 
 import numpy as np
-import tensorflow as tf
 
 # TensorFlow is imported where it is needed: lesson 1 does without it, and starts sooner.
 
@@ -262,6 +261,8 @@ def saliency_maps(slopes):
 
 def train_step(model, phase, optimizer, images, labels, max_norm):
     """One training step of a phase, nothing compiled; returns the loss before it, a float."""
+    import tensorflow as tf
+
     whole = phase == "whole"
     variables = model.trainable_variables if whole else model.head_variables
     with tf.GradientTape() as tape:

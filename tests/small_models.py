@@ -17,7 +17,7 @@ class SmallModel(tf.Module):
 
     def __init__(self, seed=0, dtype=tf.float64):
         super().__init__()
-        self.dtype = dtype
+        self.dtype = tf.as_dtype(dtype)
 
         def normal(shape, number):
             return tf.random.stateless_normal(shape, (seed, number), dtype=dtype) / 4
