@@ -76,12 +76,15 @@ def try_all(
         trial = next(waiting, None)
         if trial is None:
             return None
-        items = items_of[trial.answer.number]
+        # A wrong answer meets the test first that is known to reject it soonest.
+        soonest = diagnosis.rejecting_test(trial.answer.number, trial.answer.sentence)
+        items = sorted(items_of[trial.answer.number], key=lambda item: item.name != soonest)
         records = records_of(config, trial.answer, items, whole or trial.kind == "right")
         return Child(trial, lambda: in_fork(config, records), LIMIT)
 
     for child in run_children(next_child, os.cpu_count() or 1):
         kind, place, answer = child.key
+        failed = [r for r in child.ended.records if r.outcome is not Outcome.DONE]
         yield {
             "kind": kind,
             "place": place,
@@ -90,8 +93,17 @@ def try_all(
             "sentence": answer.sentence,
             "end": child.ended.end.value,
             "seconds": round(child.ended.seconds, 2),
+            "rejected by": soonest_of(failed, items_of[answer.number]),
             "signature": [[r.test, r.outcome.word, r.sentence] for r in child.ended.records],
         }
+
+
+def soonest_of(failed: list[Record], items: list[pytest.Item]) -> str:
+    """Of the tests that reject an answer, the one that does so soonest if it comes first; or ""."""
+    # What several tests share is made for the first of them, which is then the one that takes long.
+    shared = {item.name: len(item.fixturenames) for item in items}
+    cost = {record.test: (shared[record.test], record.seconds) for record in failed}
+    return min(cost, key=cost.__getitem__, default="")
 
 
 def records_of(
@@ -128,8 +140,13 @@ def behaviour_of(results: Iterable[dict[str, Any]]) -> dict[str, list[list[str]]
     mistakes: dict[str, list[list[str]]] = {}
     for result in results:
         if result["kind"] == "wrong":
+            number, sentence = result["number"], result["sentence"]
             digests = diagnosis.digests(records_in(result))
-            mistakes.setdefault(result["number"], []).append([result["sentence"], *digests])
+            # What is stored already stays while it is true: seconds differ from run to run.
+            before = diagnosis.rejecting_test(number, sentence)
+            failed = [r.test for r in records_in(result) if r.outcome is not Outcome.DONE]
+            soonest = before if before in failed else result["rejected by"]
+            mistakes.setdefault(number, []).append([sentence, *digests, soonest])
     return mistakes
 
 

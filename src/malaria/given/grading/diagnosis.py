@@ -2,8 +2,8 @@
 
 What the tests of an exercise say about an answer holds what came back, so that two answers of which
 they say the same did the same. `behaviour.json` keeps, for each wrong answer in
-`tests/answers`, what was said of it, as two digests: to the word, and but for the numbers.
-`python -m tests.try_answers --store` makes it.
+`tests/answers`, what was said of it, as two digests, to the word and but for the numbers, and the
+test that rejects it soonest. `python -m tests.try_answers --store` makes it.
 """
 
 import functools
@@ -40,8 +40,16 @@ def _digest(said: list[list[str]]) -> str:
 
 @functools.cache
 def known_behaviour() -> dict[str, list[list[str]]]:
-    """For each exercise, a list of `[sentence, to the word, but for numbers]`."""
+    """For each exercise, a list of `[sentence, to the word, but for numbers, soonest test]`."""
     return json.loads(BEHAVIOUR.read_text(encoding="utf-8"))["mistakes"]
+
+
+def rejecting_test(number: str, sentence: str) -> str:
+    """The test that rejects a known mistake soonest, or "" if the mistake is not known."""
+    for known, *_, test in known_behaviour().get(number, []):
+        if known == sentence:
+            return test
+    return ""
 
 
 def find(
