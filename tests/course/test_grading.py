@@ -18,6 +18,7 @@ from malaria.given.exercises.stubs import make_stub
 from malaria.given.grading import session
 from malaria.given.grading.judge import judge
 from malaria.given.grading.outcome import Outcome, Record
+from malaria.given.grading.running import preserved_state
 from malaria.given.grading.verdict import Verdict
 from malaria.given.lesson import check
 from tests.course.submissions import stubs, submission
@@ -422,3 +423,14 @@ def test_hints_come_one_by_one(tmp_path, monkeypatch):
     assert [len(hints.next_hints("2.4")) for _ in range(5)] == [1, 2, 3, 3, 3]
     with pytest.raises(ValueError, match=r"no exercise '7\.1'"):
         hints.next_hints("7.1")
+
+
+def test_a_test_that_sets_the_global_seed_leaves_none_behind():
+    """In a notebook, what is drawn after a check would otherwise be the same every time."""
+    import tensorflow as tf
+
+    tf.random.set_seed(5)
+    expected = float(tf.random.uniform(()))
+    with preserved_state():
+        tf.random.set_seed(5)
+    assert float(tf.random.uniform(())) != expected

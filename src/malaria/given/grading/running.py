@@ -117,3 +117,4 @@ def preserved_state() -> Iterator[None]:
         np.seterr(**errors)
         if "tensorflow" in sys.modules:
             sys.modules["tensorflow"].config.run_functions_eagerly(False)
+            sys.modules["tensorflow"].random.set_seed(None)  # none, as in a new process
