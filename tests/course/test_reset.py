@@ -96,6 +96,7 @@ def test_train_and_watch_read_any_form(own, form):
     ("content", "reason"),
     [
         (b"# one\n# \xff\n", r"cnn_model\.py cannot be read, line 2: not utf-8 text"),
+        (b"# one\n# two\n# \xff\n", r"cnn_model\.py cannot be read, line 3: not utf-8 text"),
         (b"# coding: klingon\n", r"cnn_model\.py cannot be read, line 1: unknown encoding"),
         (b"x = 1\0\n", r"cnn_model\.py cannot be read, line 1: a null byte"),
         (b"x = 1\ndef f(:\n", r"cnn_model\.py cannot be read, line 2: "),

@@ -28,13 +28,21 @@ def read_source(file: Path) -> Source:
     except FileNotFoundError:
         raise FileNotFoundError(missing(file)) from None
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        encoding = _encoding_of(content)
         return Source(content.decode(encoding), encoding)
     except UnicodeDecodeError as error:
         line, reason = content[: error.start].count(b"\n") + 1, f"not {error.encoding} text"
     except (SyntaxError, LookupError) as error:  # the declaration stands in one of two lines
         line, reason = 1, str(error)
     raise SyntaxError(reason, (str(file), line, None, None))
+
+
+def _encoding_of(content: bytes) -> str:
+    try:
+        return tokenize.detect_encoding(io.BytesIO(content).readline)[0]
+    except SyntaxError:
+        content.decode("utf-8")  # where this is what is wrong, it knows the place
+        raise
 
 
 def missing(file: Path) -> str:
