@@ -20,7 +20,7 @@ demo: .venv/installed  ## from nothing to a trained classifier with a report
 	$(BIN)/malaria train --modules solutions --out runs/demo --resume
 
 lessons: .venv/installed  ## open JupyterLab at lesson 1
-	$(BIN)/jupyter lab lessons/1_train_test_split.ipynb
+	$(BIN)/jupyter lab --ServerApp.root_dir=. lessons/1_train_test_split.ipynb
 
 test: .venv/installed  ## run all of the project's tests, on the reference
 	$(BIN)/ruff check

@@ -2,7 +2,8 @@
 
 The switch: the environment variable `MALARIA_MODULES` names a folder whose modules stand in front
 of the six stubs beside this file. Unset, the learner's own modules are in use; `solutions` stands
-for the reference; any other value is the path of a folder, such as a learner's submission.
+for the reference; any other value is the path of a folder, such as a learner's submission. A
+relative path is resolved here, once, and handed on to other processes as an absolute one.
 """
 
 import os
@@ -26,13 +27,15 @@ LESSON_MODULES = (
     "gradient_tape",
     "model_training",
 )
+SWITCH = "MALARIA_MODULES"
 modules_in_use = OWN_MODULES  # the folder in front; changed by `use_modules` only
 
 
 def use_modules(choice):
     """Put the folder that `choice` names in front of the learner's own modules.
 
-    Call it before the first lesson module is imported.
+    Call it before the first lesson module is imported. The processes that this one starts will have
+    the same folder in front.
 
     Args:
         choice: None or "" for the learner's own modules, "solutions" for the reference, otherwise
@@ -46,6 +49,7 @@ def use_modules(choice):
         RuntimeError: A lesson module was imported from another folder already.
     """
     global modules_in_use
+    choice = lasting(choice)
     folder = _folder_of(choice)
     imported = [name for name in LESSON_MODULES if f"malaria.{name}" in sys.modules]
     if imported and folder != modules_in_use:
@@ -55,14 +59,26 @@ def use_modules(choice):
         )
     __path__[:] = dict.fromkeys((str(folder), str(OWN_MODULES)))  # each folder once
     modules_in_use = folder
+    os.environ[SWITCH] = choice
     return folder
 
 
+def lasting(choice):
+    """A choice of modules in words that mean the same in every folder: a `str`."""
+    if not choice or choice == "solutions":
+        return choice or ""
+    folder = Path(os.path.expanduser(choice)).resolve()
+    for word, known in (("", OWN_MODULES), ("solutions", REFERENCE)):
+        if folder.is_dir() and known.is_dir() and folder.samefile(known):
+            return word  # however it was spelled
+    return str(folder)
+
+
 def _folder_of(choice):
-    """The folder that a choice of modules stands for."""
+    """The folder that a lasting choice of modules stands for."""
     if not choice:
         return OWN_MODULES
-    folder = REFERENCE if choice == "solutions" else Path(choice).expanduser().resolve()
+    folder = REFERENCE if choice == "solutions" else Path(choice)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {folder} of modules to use.")
     if not any((folder / f"{name}.py").is_file() for name in LESSON_MODULES):
@@ -92,6 +108,6 @@ if not (PROJECT / "pyproject.toml").is_file():
         "the course works in its own folder only; run `python -m pip install --editable .` there."
     )
 try:
-    use_modules(os.environ.get("MALARIA_MODULES"))
-except FileNotFoundError as error:
-    _refuse(f"MALARIA_MODULES is wrong: {error}")
+    use_modules(os.environ.get(SWITCH))
+except OSError as error:  # also a folder that one may not look into
+    _refuse(f"{SWITCH} is wrong: {error}")

@@ -12,9 +12,8 @@ import pytest
 
 from malaria import LESSON_MODULES, OWN_MODULES, PROJECT
 from malaria.given.exercises import BY_NUMBER, EXERCISES, hints
-from malaria.given.exercises import reset as resetting
 from malaria.given.exercises.reference import names_of, source_of
-from malaria.given.exercises.stubs import make_stub
+from malaria.given.exercises.reset import with_definitions
 from malaria.given.grading import session
 from malaria.given.grading.judge import judge
 from malaria.given.grading.outcome import Outcome, Record
@@ -184,7 +183,7 @@ def test_a_right_exercise_beside_unwritten_ones_is_right(tmp_path):
     written = source_of("gradient_tape")
     module = folder / "gradient_tape.py"
     stub = module.read_text(encoding="utf-8")
-    module.write_text(resetting.with_definitions(stub, written, ["train_step"]), encoding="utf-8")
+    module.write_text(with_definitions(stub, written, ["train_step"]), encoding="utf-8")
     arguments = ["tests/test_gradient_tape.py", "-m", "exercise_5_7"]
     status, _, outcomes = graded(folder, *arguments)
     assert (status, outcomes) == (0, {"5.7": "done"})
@@ -396,25 +395,6 @@ def test_an_error_in_a_graph_is_told_without_the_way_there():
     )
     error = raised_in(PROJECT / "cnn_model.py", f"raise TypeError({text!r})")
     assert judge(error, "3.2")[1] == "TypeError in cnn_model.py, line 1: no float"
-
-
-def test_reset_keeps_the_rest_and_a_copy(tmp_path, monkeypatch):
-    """Only the exercise's own definitions are put back."""
-    monkeypatch.setattr(resetting, "OWN_MODULES", submission(tmp_path / "own"))
-    monkeypatch.setattr(resetting, "PROGRESS", tmp_path / "memory")
-    module = tmp_path / "own" / "cnn_model.py"
-    before = module.read_text(encoding="utf-8")
-    kept = resetting.reset("3.3")
-    after = module.read_text(encoding="utf-8")
-    assert kept.read_text(encoding="utf-8") == before
-    assert "Exercise 3.3:" in after
-    assert 'raise NotImplementedError("Exercise 3.3' in after
-    assert 'raise NotImplementedError("Exercise 3.2' not in after
-    module.write_text(after + "\ndef broken(:\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="--whole-module"):
-        resetting.reset("3.3")
-    resetting.reset("3.3", whole_module=True)
-    assert module.read_text(encoding="utf-8") == make_stub(source_of("cnn_model"))
 
 
 def test_hints_come_one_by_one(tmp_path, monkeypatch):

@@ -40,6 +40,13 @@ def test_a_marker_in_a_string_is_no_marker():
     assert make_stub(source) == source
 
 
+@pytest.mark.parametrize("character", "\f\x1c\x85\u2028")
+def test_what_ends_no_line_for_python_moves_no_answer(character):
+    """`str.splitlines` would count one line more than `ast` and `tokenize`."""
+    before = f"# page{character}break\n"
+    assert make_stub(before + ONE_FUNCTION) == before + make_stub(ONE_FUNCTION)
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [

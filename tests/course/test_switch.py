@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from malaria import PROJECT, REFERENCE
+from malaria import OWN_MODULES, PROJECT, REFERENCE
+from malaria.given.command_line import make_parser
+from tests.course.submissions import stubs
 
 
 def run_python(code, modules=None, cwd=None):
@@ -54,6 +56,76 @@ def test_a_folder_stands_in_front_and_the_learners_own_fill_its_gaps(tmp_path):
     mark, origin = run_python(code, folder).stdout.split(maxsplit=1)
     assert mark == "1"
     assert origin.strip() == str(PROJECT / "src" / "malaria" / "cnn_model.py")
+
+
+IN_USE = "import malaria, os; print(malaria.modules_in_use, os.environ.get('MALARIA_MODULES'))"
+ELSEWHERE = f"""
+import malaria, os, subprocess, sys
+os.chdir("/")
+subprocess.run([sys.executable, "-c", {IN_USE!r}], check=True)
+"""
+
+
+@pytest.mark.parametrize("choice", ["mine", "./solutions", "../course/mine"])
+def test_a_relative_path_means_the_same_to_every_process(tmp_path, choice):
+    """A command starts others, such as pytest, in other folders."""
+    course = stubs(tmp_path / "course" / "mine").parent
+    stubs(course / "solutions")
+    folder = (course / choice).resolve()
+    assert run_python(ELSEWHERE, choice, cwd=course).stdout.strip() == f"{folder} {folder}"
+
+
+@pytest.mark.parametrize("choice", ["./solutions", "tests/../solutions", str(REFERENCE)])
+def test_the_reference_is_the_reference_however_it_is_spelled(choice):
+    """Otherwise it would pass for a learner's own modules."""
+    said = run_python(IN_USE, choice, cwd=PROJECT).stdout.strip()
+    assert said == f"{REFERENCE} solutions"
+
+
+def test_the_learners_own_folder_is_the_learners_own():
+    """Its path stands for an unset switch."""
+    assert run_python(IN_USE, "src/malaria", cwd=PROJECT).stdout.strip() == str(OWN_MODULES)
+
+
+def test_a_home_that_does_not_exist_is_a_sentence(tmp_path):
+    """As any folder that is not there."""
+    finished = run_python("import malaria", "~no-such-user/modules", cwd=tmp_path)
+    assert finished.returncode == 2
+    assert finished.stderr.startswith("malaria: MALARIA_MODULES is wrong: There is no folder ")
+
+
+def run_command(*arguments, modules, cwd):
+    """`malaria ...` in a new Python."""
+    code = f"import sys; from malaria.given.command_line import main; sys.exit(main({arguments}))"
+    return run_python(code, modules, cwd)
+
+
+def test_check_grades_the_folder_that_was_meant(tmp_path):
+    """Its pytest runs in the project, where `./solutions` is the reference."""
+    stubs(tmp_path / "solutions")
+    finished = run_command("check", "1.1", modules="./solutions", cwd=tmp_path)
+    assert finished.stdout.startswith("Exercise 1.1, patient_of: not started.")
+    assert finished.returncode == 1
+
+
+@pytest.mark.parametrize("choice", ["solutions", "./solutions"])
+def test_the_reference_opens_no_solution(choice):
+    """That it is right says nothing about a learner's own."""
+    finished = run_command("solution", "1.1", modules=choice, cwd=PROJECT)
+    assert finished.returncode == 2
+    assert "unset MALARIA_MODULES" in finished.stderr
+    assert finished.stdout == ""
+    shown = run_command("solution", "1.1", "--anyway", modules=choice, cwd=PROJECT)
+    assert shown.stdout.startswith("def patient_of(")
+
+
+def test_a_run_remembers_a_folder_wherever_it_goes_on(monkeypatch, tmp_path):
+    """`malaria train --modules mine`, resumed from another folder."""
+    monkeypatch.chdir(tmp_path)
+    parse = make_parser().parse_args
+    assert parse(["train", "--modules", "mine"]).modules == str(tmp_path / "mine")
+    assert parse(["train", "--modules", "solutions"]).modules == "solutions"
+    assert parse(["train", "--modules", str(REFERENCE)]).modules == "solutions"
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty"])

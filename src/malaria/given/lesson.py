@@ -61,7 +61,7 @@ class Gaps:
         exercise = BY_NUMBER[number]
         print(
             f"This cell needs exercise {number}: write {exercise.name} in"
-            f" src/malaria/{exercise.module}.py, then run on from there."
+            f" {exercise.place}, then run on from there."
         )
 
     def cause(self, error):

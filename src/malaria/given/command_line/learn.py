@@ -83,7 +83,8 @@ def put_back(arguments):
     """Put the stub of an exercise back."""
     copy = reset.reset(arguments.number, arguments.whole_module)
     what = "The module" if arguments.whole_module else f"Exercise {arguments.number}"
-    print(f"{what} is unwritten again. Your text is kept in {copy.relative_to(malaria.PROJECT)}")
+    kept = f" Your text is kept in {copy.relative_to(malaria.PROJECT)}" if copy else ""
+    print(f"{what} is unwritten again.{kept}")
     return 0
 
 
@@ -91,6 +92,11 @@ def solution(arguments):
     """Print the reference's answer."""
     text = reference.solution(arguments.number)
     if not arguments.anyway:
+        if malaria.modules_in_use == malaria.REFERENCE:
+            raise ValueError(
+                "The modules in use are the reference's, so that nobody can tell whether yours are"
+                f" right: unset {malaria.SWITCH}, or look at the solution with --anyway."
+            )
         verdict = verdict_on(arguments.number)
         if verdict.outcome is not Outcome.DONE:
             raise ValueError(

@@ -38,6 +38,7 @@ def add_parser(commands) -> None:
     parser.add_argument("--out", type=Path, metavar="RUN", help="default: runs/ and data's name")
     parser.add_argument(
         "--modules",
+        type=malaria.lasting,  # likewise
         metavar="FOLDER",
         help='"solutions", or a folder; default: MALARIA_MODULES, otherwise your own modules',
     )

@@ -3,6 +3,7 @@
 exercises.toml  every exercise once: name, minutes, points, hints
 manifest.py     the same as objects
 markers.py      the grammar of "Exercise 3.2: <what to do>"
+source.py       the text of a learner's module, as Python reads it
 definitions.py  the functions and classes in a module's text
 reference.py    the reference's answer to an exercise
 stubs.py        the stubs, made from the reference

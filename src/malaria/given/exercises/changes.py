@@ -6,6 +6,7 @@ from pathlib import Path
 from malaria.given.exercises.definitions import definitions
 from malaria.given.exercises.manifest import EXERCISES
 from malaria.given.exercises.reference import names_of
+from malaria.given.exercises.source import parsed, read_source
 
 REST = ""  # the name of what stands outside all definitions
 
@@ -16,15 +17,15 @@ def parts_of(file: Path) -> dict[str, str] | None:
     None if the file cannot be read: it is half-written, or broken.
     """
     try:
-        source = file.read_text(encoding="utf-8")
+        source = read_source(file).text
         parts = {name: definition.text for name, definition in definitions(source).items()}
         # Without comments and blank lines, which change nothing.
         rest = [
             ast.unparse(node)
-            for node in ast.parse(source).body
+            for node in parsed(source).body
             if not isinstance(node, (ast.FunctionDef, ast.ClassDef))
         ]
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError):
         return None
     return parts | {REST: "\n".join(rest)}
 

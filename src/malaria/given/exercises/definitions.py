@@ -3,6 +3,8 @@
 import ast
 from typing import NamedTuple
 
+from malaria.given.exercises.source import lines_of, parsed
+
 
 class Definition(NamedTuple):
     """A function or a class, with its decorators.
@@ -23,9 +25,9 @@ def definitions(source: str) -> dict[str, Definition]:
     Raises:
         SyntaxError: It cannot be read as Python.
     """
-    lines = source.splitlines(keepends=True)
+    lines = lines_of(source)
     found = {}
-    for node in ast.parse(source).body:
+    for node in parsed(source).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
             text = "".join(lines[first - 1 : node.end_lineno])

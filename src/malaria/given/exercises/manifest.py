@@ -4,6 +4,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+import malaria
+
 FILE = Path(__file__).with_name("exercises.toml")
 
 
@@ -26,6 +28,13 @@ class Exercise:
     minutes: int
     points: int
     hints: tuple[str, ...]
+
+    @property
+    def place(self) -> str:
+        """Where a learner writes it, in short: `src/malaria/cnn_model.py`, or another folder."""
+        folder = malaria.modules_in_use
+        name = "src/malaria" if folder == malaria.OWN_MODULES else folder.name
+        return f"{name}/{self.module}.py"
 
     @property
     def marker(self) -> str:

@@ -34,7 +34,7 @@ class Marker(NamedTuple):
 def markers_in(source: str) -> Iterator[Marker]:
     """The markers in the text of a module, from top to bottom."""
     # Tokens, not a search through the text: a marker inside a string is not a marker.
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+    for token in tokenize.generate_tokens(io.StringIO(source, newline="").readline):
         found = token.type == tokenize.COMMENT and MARKER.fullmatch(token.string)
         if found:
             yield Marker(found["number"], found["task"], *token.start)

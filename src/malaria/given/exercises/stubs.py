@@ -12,6 +12,7 @@ from malaria import LESSON_MODULES, OWN_MODULES
 from malaria.given.exercises.manifest import EXERCISES
 from malaria.given.exercises.markers import hole, holes_in, markers_in
 from malaria.given.exercises.reference import source_of
+from malaria.given.exercises.source import lines_of, parsed, read_source
 
 
 def make_stub(source: str) -> str:
@@ -25,7 +26,7 @@ def make_stub(source: str) -> str:
         for node in ast.walk(ast.parse(source))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     ]
-    lines = source.splitlines(keepends=True)
+    lines = lines_of(source)
     answers = {}  # the answer's last line -> its marker
     for marker in markers_in(source):
         around = [node for node in functions if node.lineno < marker.line <= node.end_lineno]
@@ -52,14 +53,15 @@ def first_unwritten(folder: Path) -> tuple[str, Path] | None:
 
     Raises:
         ValueError: A module is not valid Python.
+        FileNotFoundError: It is in neither folder.
     """
     file_of = {}  # an unwritten exercise -> where it is
     for name in LESSON_MODULES:
         file = folder / f"{name}.py"
         file = file if file.is_file() else OWN_MODULES / f"{name}.py"
-        source = file.read_text(encoding="utf-8")
         try:
-            ast.parse(source)
+            source = read_source(file).text
+            parsed(source)
         except SyntaxError as error:
             raise ValueError(f"{error.msg} in {file}, line {error.lineno}.") from None
         file_of |= dict.fromkeys(holes_in(source), file)

@@ -6,7 +6,6 @@ a plugin of every pytest in the environment, because a conftest.py is read too l
 """
 
 import importlib
-import os
 import re
 import subprocess
 import sys
@@ -82,12 +81,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Set the switch before a lesson module is imported; notebook kernels inherit it."""
     modules = config.getoption("--modules")
     if modules:
-        path = modules if modules == "solutions" else str(Path(modules).resolve())
         try:
-            malaria.use_modules(path)
-        except FileNotFoundError as error:
+            malaria.use_modules(modules)
+        except OSError as error:
             raise pytest.UsageError(str(error)) from None
-        os.environ["MALARIA_MODULES"] = path
     config.addinivalue_line("markers", "exercise(number): the exercise that a test grades")
     config.addinivalue_line("markers", "slow: a test that `make test` leaves to `make test-all`")
     for exercise in EXERCISES:

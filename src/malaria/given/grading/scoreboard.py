@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import malaria
-from malaria import LESSON_MODULES, OWN_MODULES, PROJECT
+from malaria import LESSON_MODULES, PROJECT
 from malaria.given.exercises import BY_NUMBER
 from malaria.given.grading.outcome import Outcome
 from malaria.given.grading.verdict import Verdict
@@ -62,9 +62,8 @@ def next_step(verdicts: list[Verdict]) -> str:
     if not left:
         return "All that was graded is done and right."
     exercise = BY_NUMBER[left[0]]
-    folder = "src/malaria" if malaria.modules_in_use == OWN_MODULES else malaria.modules_in_use.name
     return textwrap.fill(
-        f"Next: exercise {exercise.number}, {exercise.name} in {folder}/{exercise.module}.py"
+        f"Next: exercise {exercise.number}, {exercise.name} in {exercise.place}"
         f" ({exercise.minutes} minutes).",
         width=80,
         subsequent_indent="  ",

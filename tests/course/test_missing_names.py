@@ -1,0 +1,93 @@
+"""A function or a module that is not there, or is called otherwise: told by its name."""
+
+import sys
+
+import pytest
+
+import malaria
+from malaria.given.exercises.reference import source_of
+from malaria.given.grading import session
+from malaria.given.grading.judge import crash, judge
+from malaria.given.grading.outcome import Outcome
+from tests import graded
+from tests.course.submissions import submission
+
+
+def test_no_message_names_a_file_of_tests(tmp_path, monkeypatch):
+    """A misspelled name and a missing argument show in a line of a test, which nobody wrote."""
+    folder = submission(tmp_path, train_test_split="def leaked_patients():\n    return []")
+    module = folder / "train_test_split.py"
+    text = module.read_text(encoding="utf-8")
+    module.write_text(text.replace("def patient_of", "def pateint_of"), encoding="utf-8")
+    monkeypatch.setenv("MALARIA_MODULES", str(folder))
+    marks = "exercise_1_1 or exercise_1_4"
+    misspelled, without = session.graded("tests/test_train_test_split.py", "-m", marks)
+    assert misspelled.outcome is Outcome.WRONG
+    assert {sentence for _, sentence in misspelled.findings} == {
+        "There is no patient_of in train_test_split.py. The nearest name there is pateint_of."
+    }
+    assert without.outcome is Outcome.CRASHED
+    assert without.findings[0][1].startswith("TypeError: leaked_patients() takes 0 positional")
+    for verdict in (misspelled, without):
+        assert "test_train_test_split" not in verdict.text(80)
+
+
+def test_another_exercise_is_not_the_nearest_name(tmp_path, monkeypatch):
+    """It was not misspelled."""
+    text = source_of("train_test_split").replace("def leaked_patients", "def _leaks")
+    (tmp_path / "train_test_split.py").write_text(text, encoding="utf-8")
+    only(tmp_path, monkeypatch)
+    with pytest.raises(pytest.fail.Exception) as raised:
+        _ = graded.train_test_split.leaked_patients
+    assert str(raised.value) == "There is no leaked_patients in train_test_split.py."
+
+
+def only(folder, monkeypatch):
+    """Let lesson modules come from one folder alone."""
+    monkeypatch.setattr(malaria, "__path__", [str(folder)])
+    monkeypatch.setattr(malaria, "modules_in_use", folder)
+    for name in malaria.LESSON_MODULES:
+        monkeypatch.delitem(sys.modules, f"malaria.{name}", raising=False)
+        monkeypatch.delattr(malaria, name, raising=False)
+
+
+def test_a_module_that_is_not_there_is_named(tmp_path, monkeypatch):
+    """With what it may have been renamed to, and how to have it back."""
+    (tmp_path / "train_test_spilt.py").touch()
+    only(tmp_path, monkeypatch)
+    with pytest.raises(pytest.fail.Exception) as raised:
+        _ = graded.train_test_split.leaked_patients
+    assert judge(raised.value, "1.4") == (
+        Outcome.WRONG,
+        f"There is no {tmp_path / 'train_test_split.py'}. `malaria reset 1.1 --whole-module` puts"
+        " the stub back. The nearest name there is train_test_spilt.",
+    )
+
+
+def test_what_a_module_imports_in_vain_is_its_own_mistake(tmp_path, monkeypatch):
+    """The module is there."""
+    (tmp_path / "train_test_split.py").write_text("import no_such_library", encoding="utf-8")
+    only(tmp_path, monkeypatch)
+    with pytest.raises(ModuleNotFoundError) as raised:
+        _ = graded.train_test_split.leaked_patients
+    assert judge(raised.value, "1.4") == (
+        Outcome.CRASHED,
+        "ModuleNotFoundError in train_test_split.py, line 1: No module named 'no_such_library'",
+    )
+
+
+class Network:
+    """A learner's class with a misspelled method."""
+
+    def featrues(self):
+        """Nothing."""
+
+
+def test_a_misspelled_method_is_told_with_the_nearest_name():
+    """As a misspelled function is."""
+    with pytest.raises(AttributeError) as raised:
+        _ = Network().features
+    assert crash(raised.value) == (
+        "AttributeError: 'Network' object has no attribute 'features'. The nearest name there is"
+        " featrues."
+    )
