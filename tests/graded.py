@@ -11,7 +11,7 @@ import pytest
 import malaria
 from malaria.given.exercises import EXERCISES
 from malaria.given.exercises.source import missing
-from malaria.given.grading.judge import nearest
+from malaria.given.grading.nearest_name import nearest
 
 KNOWN = {*malaria.LESSON_MODULES, *(exercise.name for exercise in EXERCISES)}  # not misspelled
 

@@ -1,9 +1,7 @@
 """Sorts what a test raised: its outcome, and the sentence that the learner reads."""
 
-import difflib
 import re
 import traceback
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,31 +82,26 @@ def crash(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{kind} in {Path(error.filename).name}, line {error.lineno}: {error.msg}"
     where = _learners_line(error)
-    if isinstance(error, AttributeError) and error.name:
-        text = f"{text.rstrip('.')}.{nearest(error.name, dir(error.obj))}"
     if isinstance(error, SystemExit):
         return f"exit() was called{where}: a module must not end the program"
     return f"{kind}{where}: {text}" if text else f"{kind}{where}"
 
 
 def _learners_line(error: BaseException) -> str:
-    """` in FILE, line N`: the innermost line in a lesson module; "" if there is none."""
+    """` in FILE, line N`: the innermost line in a lesson module, otherwise that of the test."""
     # An operation that fails in a graph tells in its text where it was defined.
     defined = [
         Place("module", Path(file).name, int(line))
         for file, line in re.findall(r'File "([^"]+)", line (\d+)', str(error))
         if Path(file).stem in LESSON_MODULES
     ]
-    passed = [place for place in _places(error) if place.kind == "module"]
-    places = defined or passed
-    return f" in {places[-1].file}, line {places[-1].line}" if places else ""
-
-
-def nearest(name: str, present: Iterable[str]) -> str:
-    """A sentence, with a space before it, on the name most like one that is missing; or ""."""
-    public = [other for other in present if not other.startswith("_")]
-    close = difflib.get_close_matches(name, public, n=1)
-    return f" The nearest name there is {close[0]}." if close else ""
+    passed = _places(error)
+    in_modules = [place for place in passed if place.kind == "module"]
+    in_tests = [p for p in passed if p.kind == "test" and p.file.startswith("test_")]
+    for places in (defined, in_modules, in_tests):
+        if places:
+            return f" in {places[-1].file}, line {places[-1].line}"
+    return ""
 
 
 def _without_tensorflows_own(text: str) -> str:
