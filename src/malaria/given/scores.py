@@ -96,7 +96,8 @@ def interval_by_patient(patients, right, repeats=2000, seed=0):
         seed: Of the draws.
 
     Returns:
-        `(low, high)`, floats in [0, 1], of a difference in [-1, 1]; NaN with fewer than two patients.
+        `(low, high)`, floats in [0, 1]; of a difference in [-1, 1]. NaN with fewer than two
+        patients.
     """
     names, patient = np.unique(np.asarray(patients), return_inverse=True)
     if len(names) < 2:

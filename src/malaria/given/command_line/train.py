@@ -41,9 +41,8 @@ def add_parser(commands) -> None:
     )
     parser.add_argument(
         "--data",
-        type=lambda text: str(
-            folder_path(str(Path(text).resolve()))
-        ),  # a run may be resumed from anywhere
+        # Resolved, because a run may be resumed from anywhere.
+        type=lambda text: str(folder_path(str(Path(text).resolve()))),
         metavar="FOLDER",
         help="default: the practice cells, drawn if need be",
     )
@@ -96,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             epochs = train_and_export(folder, settings, cells)
         except KeyboardInterrupt:
-            print(f"Stopped within the training. {what_follows(folder)}")
+            print(f"Stopped. {what_follows(folder)}")
             raise
         stopped = epochs < settings.whole_epochs + settings.head_epochs
         say(3, "the test cells and the report, less than a minute")
@@ -285,6 +284,8 @@ def score_and_report(
             cells.patients_of("test"),
             network=results["classifier"],
             rule=results["dark-spot rule"],
-        )
+        ),
+        *notes,
+        sep="\n",
     )
     print(f"Report: {folder.report}")

@@ -50,8 +50,9 @@ def meaning(labels: np.ndarray, patients: np.ndarray, network: Result, rule: Res
     low, high = interval_by_patient(patients, right)
     interval = "" if math.isnan(low) else f" (95% interval by patient: {low:.3f} to {high:.3f})"
     figures = (
-        f"Of {len(labels):,} cells of {count} patients that no training step has seen, the network"
-        f" calls {ours:.3f} right{interval}; the dark-spot rule, which learns nothing, {theirs:.3f}."
+        f"Of {len(labels):,} cells of {count} patients that no training step has seen, the"
+        f" network calls {ours:.3f} right{interval}; the dark-spot rule, which learns nothing,"
+        f" {theirs:.3f}."
     )
     # Of the difference, cell by cell: the same patients are easy or hard for both.
     low, high = interval_by_patient(patients, gain)
@@ -59,8 +60,8 @@ def meaning(labels: np.ndarray, patients: np.ndarray, network: Result, rule: Res
         return f"{figures} The network sees more than the rule."
     if high < 0:
         return (
-            f"{figures} The network is worse than the rule: it has not learned enough. Train on more"
-            " cells, or for more epochs, and look at the curves in the report."
+            f"{figures} The network is worse than the rule: it has not learned enough. Train on"
+            " more cells, or for more epochs, and look at the curves in the report."
         )
     below = " The network is not above the rule." if ours <= theirs else ""
     return f"{figures}{below} So few patients do not tell which of the two is better."
