@@ -130,7 +130,7 @@ def check_image(path):
     try:
         reason = _reason(path)
     except UnidentifiedImageError:
-        reason = "is not a PNG or JPEG image"
+        reason = "is damaged: its header cannot be read"
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         reason = f"is larger than {MAX_SIDE} x {MAX_SIDE} pixels"
     except FileNotFoundError:
@@ -156,6 +156,9 @@ def _reason(path):
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         return f"has more than {MAX_BYTES:,} bytes, too many for a cell"
+    damage = _damage(data)
+    if damage is not None:
+        return damage
     with (
         warnings.catch_warnings(),
         Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image,
@@ -163,17 +166,23 @@ def _reason(path):
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         reason = _unusable(image)
         if reason is None:
-            reason = _png_damage(data) if image.format == "PNG" else _jpeg_damage(data)
-        if reason is None:
             image.load()
     return reason
 
 
-def _png_damage(data):
-    """What Pillow does not see of a PNG's damage, or None: wrong chunks, a missing end [1].
+def _damage(data):
+    """What is wrong with the bytes of a file, as far as no pixel need be decoded to see it."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _png_damage(data)
+    if data.startswith(b"\xff\xd8\xff"):
+        return _jpeg_damage(data)
+    return "is not a PNG or JPEG image"
 
-    Args:
-        data: `bytes` that begin as a PNG.
+
+def _png_damage(data):
+    """What is wrong with the chunks of a PNG, or None [1].
+
+    Pillow reads no further than the last pixel, and is patient with what it does not know.
     """
     view, place, kind = memoryview(data), 8, b""
     while kind != b"IEND":
@@ -197,11 +206,7 @@ def _png_damage(data):
 
 
 def _jpeg_damage(data):
-    """What Pillow does not see of a JPEG's damage, or None: no end, a kind that is rare [2].
-
-    Args:
-        data: `bytes` that begin as a JPEG.
-    """
+    """What is wrong with the markers of a JPEG, or None: no end, a kind that is rare [2]."""
     place = 2
     while True:
         place = data.find(b"\xff", place)  # a marker, after fill bytes or none
