@@ -193,6 +193,25 @@ def test_a_wrong_checksum_is_named(tmp_path):
     assert "checksum is wrong (tEXt)" in check_image(path)
 
 
+@pytest.mark.parametrize("interlaced", [0, 1])
+def test_missing_rows_are_named(tmp_path, interlaced):
+    """All checksums are right, and the data ends as data should; there is too little of it."""
+    width, height = 11, 13
+    sizes = [(width, height)]
+    if interlaced:  # by hand: how many of the pixels are in each of the seven passes
+        sizes = [(2, 2), (1, 2), (3, 2), (3, 4), (6, 3), (5, 7), (11, 6)]
+    assert sum(columns * rows for columns, rows in sizes) == width * height
+    rows = b"".join((b"\0" + b"\x77" * 3 * columns) * rows for columns, rows in sizes)
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, interlaced)
+    path = tmp_path / "cell.png"
+    for data, sound in ((rows, True), (rows[:-1], False)):
+        chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b"")]
+        path.write_bytes(png_of(chunks))
+        assert decodes(path.read_bytes()) == sound
+        assert (check_image(path) is None) == sound
+    assert "fewer pixels than it says" in check_image(path)
+
+
 def sound_png():
     """The bytes of a PNG."""
     file = io.BytesIO()

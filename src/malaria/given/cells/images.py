@@ -20,6 +20,10 @@ CLASSES = ("Uninfected", "Parasitized")  # by label: parasitized = 1
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MIN_SIDE, MAX_SIDE = 8, 4096  # pixels: the cells of the NIH set are 40 to 394 wide
 MAX_BYTES = 4 * MAX_SIDE**2  # more than the pixels of the largest image take without compression
+# The passes in which a PNG's pixels come: first column, first row, and the steps of both [1].
+ONE_PASS = ((0, 0, 1, 1),)
+SEVEN_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4))
+SEVEN_PASSES += ((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 # Folders in which systems keep what was deleted, thumbnails, or twins of files.
 NOT_CELLS = ("$RECYCLE.BIN", "@eaDir", "__MACOSX")
 
@@ -165,6 +169,8 @@ def _reason(path):
     ):
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         reason = _unusable(image)
+        if reason is None and image.format == "PNG" and not _has_all_rows(data):
+            reason = "is cut short: it has fewer pixels than it says"
         if reason is None:
             image.load()
     return reason
@@ -203,6 +209,25 @@ def _png_damage(data):
             return f"is damaged: it has an unknown part ({shown(kind.decode('latin-1'))})"
         place = end + 4
     return None
+
+
+def _has_all_rows(data):
+    """Whether an 8-bit RGB PNG with sound chunks unpacks to as many bytes as its size asks for.
+
+    Pillow leaves black what is missing. A row has a byte before its pixels, and none without one.
+    """
+    width, height = struct.unpack_from(">II", data, 16)
+    wanted = 0
+    for x, y, step_x, step_y in SEVEN_PASSES if data[28] else ONE_PASS:
+        columns, rows = -((x - width) // step_x), -((y - height) // step_y)
+        wanted += rows * (3 * columns + 1) if columns > 0 else 0
+    unpacker, place, unpacked = zlib.decompressobj(), 8, 0
+    while unpacked < wanted and place < len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        if kind == b"IDAT":
+            unpacked += len(unpacker.decompress(data[place + 8 : place + 8 + length]))
+        place += length + 12
+    return unpacked >= wanted
 
 
 def _jpeg_damage(data):
