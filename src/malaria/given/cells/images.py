@@ -20,6 +20,7 @@ CLASSES = ("Uninfected", "Parasitized")  # by label: parasitized = 1
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MIN_SIDE, MAX_SIDE = 8, 4096  # pixels: the cells of the NIH set are 40 to 394 wide
 MAX_BYTES = 4 * MAX_SIDE**2  # more than the pixels of the largest image take without compression
+LAST_FILTER = 4  # of a PNG's rows: 0 to 4 [1]
 # The passes in which a PNG's pixels come: first column, first row, and the steps of both [1].
 ONE_PASS = ((0, 0, 1, 1),)
 SEVEN_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4))
@@ -169,8 +170,8 @@ def _reason(path):
     ):
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         reason = _unusable(image)
-        if reason is None and image.format == "PNG" and not _has_all_rows(data):
-            reason = "is cut short: it has fewer pixels than it says"
+        if reason is None and image.format == "PNG":
+            return _row_damage(data)
         if reason is None:
             image.load()
     return reason
@@ -211,23 +212,40 @@ def _png_damage(data):
     return None
 
 
-def _has_all_rows(data):
-    """Whether an 8-bit RGB PNG with sound chunks unpacks to as many bytes as its size asks for.
+def _row_damage(data):
+    """What is wrong with the rows of pixels of an 8-bit RGB PNG with sound chunks, or None.
 
-    Pillow leaves black what is missing. A row has a byte before its pixels, and none without one.
+    Pillow, which leaves black what is missing, is not asked. A row has a byte before its pixels
+    that names its filter, and there is none without pixels [1].
+
+    Raises:
+        zlib.error: They cannot be unpacked.
     """
     width, height = struct.unpack_from(">II", data, 16)
-    wanted = 0
+    shapes = []  # of each pass: how many rows, of how many bytes
     for x, y, step_x, step_y in SEVEN_PASSES if data[28] else ONE_PASS:
         columns, rows = -((x - width) // step_x), -((y - height) // step_y)
-        wanted += rows * (3 * columns + 1) if columns > 0 else 0
-    unpacker, place, unpacked = zlib.decompressobj(), 8, 0
-    while unpacked < wanted and place < len(data):
+        if columns > 0:
+            shapes.append((rows, 3 * columns + 1))
+    wanted = sum(rows * length for rows, length in shapes)
+    packed, place, kind = [], 8, b""
+    while kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", data, place)
         if kind == b"IDAT":
-            unpacked += len(unpacker.decompress(data[place + 8 : place + 8 + length]))
+            packed.append(data[place + 8 : place + 8 + length])
+        elif packed:  # what may come later is not read any more
+            break
         place += length + 12
-    return unpacked >= wanted
+    # One byte more than is wanted: only then is the sum at the end looked at.
+    pixels = zlib.decompressobj().decompress(b"".join(packed), wanted + 1)
+    if len(pixels) < wanted:
+        return "is cut short: it has fewer pixels than it says"
+    start = 0
+    for rows, length in shapes:
+        if max(pixels[start : start + rows * length : length]) > LAST_FILTER:
+            return "is damaged: a row of pixels is filtered in a way that does not exist"
+        start += rows * length
+    return None
 
 
 def _jpeg_damage(data):
