@@ -53,6 +53,7 @@ picture: demo  ## draw the README's picture, from the demo's classifier
 
 # The stamp is touched last, so that a broken install is begun again.
 .venv/installed: pyproject.toml $(CONSTRAINTS)
+	@echo "Installing into .venv, once: a few minutes, most of it the download of TensorFlow."
 	$(PYTHON) -m venv .venv
 	$(INSTALL) --editable ".[develop]"
 	touch $@

@@ -4,6 +4,10 @@ import signal
 
 import pytest
 
+from malaria.given.cells.practice_cells import draw_cells
+from malaria.given.command_line import main
+from tests.course.small_run import SMALL
+
 
 @pytest.fixture
 def ctrl_c_is_heard():
@@ -11,3 +15,17 @@ def ctrl_c_is_heard():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def cells(tmp_path_factory):
+    """A folder of practice cells whose path has a space and letters beyond ASCII."""
+    return draw_cells(tmp_path_factory.mktemp("Zellen für uns") / "cells", 12, 120, progress=False)
+
+
+@pytest.fixture(scope="session")
+def finished_run(cells):
+    """A small run, trained to its end."""
+    folder = cells.parent.parent / "ein Lauf"
+    assert main(["train", "--data", str(cells), "--out", str(folder), *SMALL]) == 0
+    return folder

@@ -17,38 +17,14 @@ from PIL import Image
 
 from malaria import PROJECT, REFERENCE
 from malaria.given.cells.practice_cells import draw_cells
-from malaria.given.command_line import main
+from malaria.given.command_line import common, main
 from malaria.given.command_line.common import listed_images
 from malaria.given.exercises.stubs import make_stub
 from malaria.given.runs.run_folder import RunFolder
 from malaria.given.system.json_file import read_json, write_json
 from malaria.given.system.lock import locked
-
-# 16 pixels is the least that four blocks of pooling leave something of.
-SMALL = [
-    "--modules",
-    "solutions",
-    "--image-size",
-    "16",
-    "--whole-epochs",
-    "2",
-    "--head-epochs",
-    "1",
-]
-
-
-@pytest.fixture(scope="session")
-def cells(tmp_path_factory):
-    """A folder of practice cells whose path has a space and letters beyond ASCII."""
-    return draw_cells(tmp_path_factory.mktemp("Zellen für uns") / "cells", 12, 120, progress=False)
-
-
-@pytest.fixture(scope="session")
-def finished_run(cells):
-    """A small run, trained to its end."""
-    folder = cells.parent.parent / "ein Lauf"
-    assert main(["train", "--data", str(cells), "--out", str(folder), *SMALL]) == 0
-    return folder
+from tests.course.small_run import SMALL
+from tests.course.submissions import submission
 
 
 def refusal(capsys, *arguments):
@@ -402,6 +378,16 @@ def test_data_that_cannot_be_split_is_refused(cells, tmp_path, capsys):
         assert not (tmp_path / "run").exists()
 
 
+def test_predict_names_the_newest_run(finished_run, cells, capsys, monkeypatch):
+    """Which may be one of a trial; on stderr, so that what is printed stays for machines."""
+    monkeypatch.setattr(common, "RUNS", finished_run.parent)
+    cell = next((cells / "Uninfected").iterdir())
+    assert main(["predict", "--json", str(cell)]) == 0
+    said = capsys.readouterr()
+    assert f"with the classifier of {finished_run}, the newest; --run" in said.err
+    assert len(json.loads(said.out)) == 1
+
+
 def test_predict_without_a_run_says_what_to_do(cells, tmp_path, capsys):
     """An empty folder is not a run."""
     assert "is not a finished run" in refusal(capsys, "predict", "--run", tmp_path, cells)
@@ -436,6 +422,46 @@ def test_ctrl_c_leaves_a_usable_run(cells, tmp_path, capsys):
     assert "stopped early" in (run / "report.html").read_text(encoding="utf-8")
     cell = next((cells / "Parasitized").iterdir())
     assert main(["predict", "--run", str(run), str(cell)]) == 0
+
+
+STOPPED = """
+def train(model, **options):
+    raise KeyboardInterrupt
+"""
+SILENT = """
+def train(model, whole_epochs, head_epochs, **options):
+    names = ("loss", "val_loss", "val_accuracy", "val_auc")
+    phases = ["whole"] * whole_epochs + ["head"] * head_epochs
+    return {"phase": phases} | {name: [0.5] * len(phases) for name in names}
+"""
+
+
+@pytest.mark.parametrize(("train", "status"), [(STOPPED, 130), (SILENT, 0)])
+def test_a_train_that_stores_nothing_is_found_out(train, status, cells, tmp_path):
+    """Exercise 6.6 may ignore `folder` and Ctrl-C: then nothing is promised, at no time."""
+    modules, run = submission(tmp_path / "mine", model_training=train), tmp_path / "run"
+    command = ["train", "--data", cells, "--out", run, *SMALL[2:], "--modules", modules]
+    for again in ([], ["--resume"]):
+        process = start(*command, *again)
+        said, _ = process.communicate(timeout=120)
+        assert process.returncode == status, said
+        assert f"has stored no state in {run / 'checkpoints'}" in said
+        assert f"--out {run} --resume begins anew." in said
+        assert "goes on" not in said
+        assert ("is stored in" in said) == bool(again)
+        assert "Traceback" not in said
+
+
+def test_the_work_is_announced_and_the_figures_explained(cells, tmp_path, capsys):
+    """Each part before it begins, and at the end what the table means."""
+    run = tmp_path / "run"
+    short = [*SMALL[:4], "--whole-epochs", "1", "--head-epochs", "0"]
+    assert main(["train", "--data", str(cells), "--out", str(run), *short]) == 0
+    said = capsys.readouterr().out
+    places = [said.index(f"Part {part} of 3: ") for part in (1, 2, 3)]
+    places += [said.index(words) for words in ("accuracy", "(95% interval by patient", "Report:")]
+    assert places == sorted(places)
+    assert "begins anew" not in said
 
 
 def test_two_runs_do_not_share_a_folder(finished_run, cells, capsys):

@@ -93,24 +93,32 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
+        if fault.startswith("portal"):  # a sign-in page in the zip's place, longer than most parts
+            page = b"<html>Please sign in</html>" * 400
+            self.send_response(206 if "206" in fault else 200)
+            if "length" in fault:  # a page as long as the zip
+                page = page[: len(content)].ljust(len(content))
+                self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+            return
         if fault == "starts early":  # a cache that answers in blocks; RFC 9110 allows it
             start = max(0, start - 100)
-        if fault == "no ranges":
+        if fault.startswith("no ranges"):
             start = 0
             self.send_response(200)
-        elif start >= len(content):
+        elif start >= len(content) or fault == "no such range":
             self.send_error(416)
             return
         else:
+            start += 100 if fault == "starts late" else 0
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         body = content[start:]
-        if fault != "cut, no length":
+        if "no length" not in fault:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(
-            body[: len(body) // 2] if fault in ("cut", "cut, no length", "stall") else body
-        )
+        self.wfile.write(body[: len(body) // 2] if "cut" in fault or fault == "stall" else body)
         if fault == "stall":
             server.closing.wait(60)
 
@@ -298,7 +306,7 @@ def test_truncation_is_resumed_by_the_next_run(fetch, server, folder):
     assert names_in(folder) == ["cell_images", "cell_images.zip"]
 
 
-@pytest.mark.parametrize("fault", ["no ranges", "starts early"])
+@pytest.mark.parametrize("fault", ["no ranges", "no ranges, no length", "starts early"])
 def test_an_answer_that_is_not_the_range_asked_for(fetch, server, folder, fault):
     """A server may ignore the range or begin before it; its bytes must not be put after ours."""
     folder.mkdir(parents=True)
@@ -378,10 +386,55 @@ def test_a_part_longer_than_the_server_s_file(fetch, server, folder):
     assert_whole(fetch())
 
 
-def test_not_found_is_not_tried_again(fetch, server, folder):
-    """It would not be there a second later either."""
-    server.script = ["404"] * 9
-    with pytest.raises(OSError, match=r"404 \(Not Found\).*--from-zip FILE") as caught:
+@pytest.mark.parametrize("begun", [0, 1000])
+@pytest.mark.parametrize(
+    "fault",
+    ["portal 200", "portal 206", "portal 200, length", "portal 206, length", "starts late"],
+)
+def test_what_is_here_is_not_touched_by_another_answer(fetch, server, folder, fault, begun):
+    """Neither begun nor cut nor overwritten: the next run goes on from the same byte."""
+    part = folder / "cell_images.zip.part"
+    folder.mkdir(parents=True)
+    if begun:
+        part.write_bytes(server.content[:begun])
+    server.script = [fault]
+    with pytest.raises(ValueError, match=r"is not the zip.*sign in.*is kept"):
+        fetch()
+    assert part.exists() == bool(begun)
+    assert not begun or part.read_bytes() == server.content[:begun]
+    assert_whole(fetch())
+    assert server.ranges[-1] == f"bytes={begun}-"
+
+
+@pytest.mark.parametrize("fault", ["no ranges, cut", "no ranges, cut, no length"])
+def test_a_download_never_becomes_shorter(fetch, server, folder, fault, monkeypatch):
+    """A server that sends all of the zip again, and breaks off: its bytes are ours already."""
+    monkeypatch.setattr(nih_download, "PAUSES", ())
+    begun = len(server.content) - 100
+    part = folder / "cell_images.zip.part"
+    folder.mkdir(parents=True)
+    part.write_bytes(server.content[:begun])
+    server.script = [fault]
+    with pytest.raises(OSError, match=f"from the {begun:,} of"):
+        fetch()
+    assert part.read_bytes() == server.content[:begun]
+
+
+def test_a_range_that_is_refused_does_not_cost_the_part(fetch, server, folder):
+    """The answer 416 from a server that has the zip all the same: it is asked for all of it."""
+    folder.mkdir(parents=True)
+    (folder / "cell_images.zip.part").write_bytes(server.content[:1000])
+    server.script = ["no such range"]
+    assert_whole(fetch())
+    assert server.ranges == ["bytes=1000-", "bytes=0-"]
+
+
+@pytest.mark.parametrize("status", ["404", "410"])
+def test_not_found_is_not_tried_again(fetch, server, folder, status):
+    """It would not be there a second later either: the address has moved."""
+    server.script = [status] * 9
+    words = rf"{status} \(.*address has moved.*newer version.*--from-zip FILE"
+    with pytest.raises(FileNotFoundError, match=words) as caught:
         fetch()
     assert server.url in str(caught.value)
     assert len(server.ranges) == 1

@@ -9,7 +9,7 @@ import pytest
 from malaria.given.cells.nih_zip import CREDIT
 from malaria.given.command_line.settings import Settings
 from malaria.given.runs import report
-from malaria.given.runs.results import Result, as_json, table
+from malaria.given.runs.results import Result, as_json, meaning, table
 from malaria.given.runs.run_folder import RunFolder
 from malaria.given.runs.split_cells import SplitCells
 from malaria.given.scores import area_under, confusion, interval_by_patient, roc_curve, scores
@@ -189,6 +189,43 @@ def test_an_unknown_score_is_null_in_json_and_a_dash_in_the_table():
     results = {"rule": Result({"accuracy": 0.5, "auc": NAN})}
     assert as_json(results) == {"rule": {"accuracy": 0.5, "auc": None}}
     assert table(results).splitlines()[1].split() == ["rule", "0.5000", "-", "-", "-"]
+
+
+@pytest.mark.parametrize(
+    ("network", "rule", "sentence"),
+    [
+        (10, 6, "The network sees more than the rule."),
+        (6, 10, "The network is worse than the rule: it has not learned enough."),
+        (9, 9, "The network is not above the rule. So few patients do not tell"),
+    ],
+)
+def test_the_figures_are_explained(network, rule, sentence):
+    """20 patients of 10 cells; network and rule call so many cells of each right."""
+    patients = np.repeat([f"C{k}" for k in range(20)], 10)
+    labels, place = np.tile([0, 1], 100), np.tile(np.arange(10), 20)
+
+    def result(right, low, high):
+        called = np.where(place < right, labels, 1 - labels)
+        return Result({}, np.where(called == 1, high, low))
+
+    said = meaning(labels, patients, result(network, 0.1, 0.9), result(rule, 10, 60))
+    assert "Of 200 cells of 20 patients" in said
+    assert f"calls {network / 10:.3f} right (95% interval by patient: {network / 10:.3f} to" in said
+    assert f"learns nothing, {rule / 10:.3f}." in said
+    assert sentence in said
+
+
+def test_a_gain_within_the_scatter_is_not_called_one():
+    """One patient in three is called better, one worse: the sign of the mean is chance."""
+    patients = np.repeat([f"C{k}" for k in range(9)], 4)
+    labels, number = np.zeros(36, int), np.repeat(np.arange(9), 4)
+    ours = Result({}, np.where(number % 3 == 0, 0.9, 0.1))
+    theirs = Result({}, np.where((number % 3 == 1) | (number == 2), 60, 10))
+    said = meaning(labels, patients, ours, theirs)
+    assert said.endswith("0.556. So few patients do not tell which of the two is better.")
+    one = meaning(labels, np.repeat("C1", 36), ours, theirs)
+    assert "interval" not in one
+    assert "So few patients" in one
 
 
 def test_the_scores_by_hand():

@@ -65,7 +65,7 @@ BAD = {
     "large": (lambda path: write_promise(path, 20_000), "larger than 4096 x 4096"),
     "above the limit": (lambda path: write_promise(path, 5_000), "5000 x 5000 pixels, too large"),
     "folder": (lambda path: path.mkdir(), "is not a file"),
-    "missing": (lambda path: None, "is not a file"),
+    "missing": (lambda path: None, "does not exist"),
 }
 
 

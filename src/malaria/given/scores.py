@@ -84,17 +84,20 @@ def scores(labels, values, threshold=0.5):
 def interval_by_patient(patients, right, repeats=2000, seed=0):
     """A 95% interval of an accuracy, by drawing whole patients with replacement (bootstrap).
 
+    Also of the difference of two accuracies, where `right` is 1, 0 or -1: the gain at each cell.
+
     The cells of one patient are right or wrong together, so that drawing cells one by one would
     promise too narrow an interval.
 
     Args:
         patients: N strings.
-        right: N bools.
+        right: N bools or numbers.
         repeats: How many sets of patients are drawn.
         seed: Of the draws.
 
     Returns:
-        `(low, high)`, floats in [0, 1]; NaN with fewer than two patients.
+        `(low, high)`, floats in [0, 1]; of a difference in [-1, 1]. NaN with fewer than two
+        patients.
     """
     names, patient = np.unique(np.asarray(patients), return_inverse=True)
     if len(names) < 2:

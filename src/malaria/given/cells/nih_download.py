@@ -13,7 +13,8 @@ It may be deleted by hand; nothing reads it while the set is in place.
 
 Sources
     [1] Rajaraman et al., 2018, PeerJ 6:e4568, https://doi.org/10.7717/peerj.4568
-    [2] RFC 9110, section 14: range requests; 15.3.7: the answer 206
+    [2] RFC 9110, section 14: range requests; 15.3.7: the answer 206; 15.5.17: the answer 416
+    [3] APPNOTE.TXT, the .ZIP file format, section 4.3.7: what the first entry begins with
 """
 
 import os
@@ -41,6 +42,12 @@ NIH_SHA256 = "0a949556b2414159b5100192609805376654c4266d8d187be9b1922fad43c668"
 TIMEOUT = 30  # seconds without a byte; a server that is only slow sends some in that time
 PAUSES = (1, 2, 4)  # seconds before each new attempt; 7 in all, as long as Wi-Fi takes to return
 CHUNK = 2**16  # bytes a write: what a kill loses at most, and some 5,000 writes in all
+ZIP_START = b"PK\x03\x04"  # [3]; what a network puts in the zip's place begins otherwise
+NOT_THE_ZIP = (
+    "is answered with something that is not the zip: probably a page that the network puts in its"
+    " place, such as one to sign in. Open a page in a browser, then run this again; what was"
+    " downloaded before is kept."
+)
 
 
 def fetch_nih_cells(folder, url=NIH_URL, sha256=NIH_SHA256, size=NIH_BYTES, progress=True):
@@ -112,44 +119,85 @@ def _check_hash(url, part, sha256):
 
 
 def _request_the_rest(url, part, size, progress):
-    """Ask once for the bytes that `part` lacks, and append those that come.
+    """Ask once for the bytes that `part` lacks, and put those that come in their place.
+
+    `part` is touched only when the answer has shown that it is the zip, and never cut: an answer
+    that begins earlier than was asked for writes the same bytes over those that are there.
 
     Raises:
         requests.RequestException: No connection, or one that broke; what came is kept.
-        ValueError: The server offers a file of another size; `part` is left as it was.
+        ValueError: The answer is not the zip, or not this part of it; `part` is left as it was.
     """
     start = part.stat().st_size if part.exists() else 0
-    # identity: a compressed answer would count other bytes than those of the file
-    headers = {"Range": f"bytes={start}-", "Accept-Encoding": "identity"}
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-        if response.status_code == 416:
-            part.unlink(missing_ok=True)  # the server's file ends before ours: start over
-        if response.status_code not in (200, 206):
-            raise requests.HTTPError(response=response)
-        begins = _first_byte(response)
-        length = response.headers.get("Content-Length")
-        if length is not None and begins + int(length) != size:
-            raise ValueError(
-                f"{url} has {begins + int(length):,} bytes where {size:,} were expected: it is "
-                "another file, or a page that the network puts in its place. Nothing was "
-                "downloaded."
-            )
+    with _answer(url, start) as response:
+        begins = _first_byte(url, response, start, size)
+        chunks = response.iter_content(CHUNK)
+        chunk = next(chunks, b"")
+        if begins == 0 and not ZIP_START.startswith(chunk[: len(ZIP_START)]):
+            raise ValueError(f"{url} {NOT_THE_ZIP}")
+        part.touch()
         options = {"unit": "B", "unit_scale": True, "disable": not progress}
         with (
-            open(part, "ab") as file,
+            open(part, "r+b") as file,
             tqdm(desc="Downloading", total=size, initial=begins, **options) as bar,
         ):
-            file.truncate(begins)  # a server that knows no ranges sends the whole file
-            for chunk in response.iter_content(CHUNK):
+            file.seek(begins)
+            while chunk:
                 file.write(chunk)
                 file.flush()  # what has come outlasts a kill
                 bar.update(len(chunk))
+                chunk = next(chunks, b"")
 
 
-def _first_byte(response):
-    """Position in the file of the first byte of the answer; 0 unless it is a later range."""
-    found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-    return int(found[1]) if found and response.status_code == 206 else 0
+def _answer(url, start):
+    """The answer to a request for the bytes from `start` on; the caller closes it.
+
+    Raises:
+        requests.RequestException: No connection, or an answer that brings no file.
+        FileNotFoundError: The address has moved.
+    """
+    # identity: a compressed answer would count other bytes than those of the file
+    headers = {"Range": f"bytes={start}-", "Accept-Encoding": "identity"}
+    response = requests.get(url, headers=headers, stream=True, timeout=TIMEOUT)
+    if response.status_code == 416 and start:  # says that its file ends before ours: see its size
+        response.close()
+        return _answer(url, 0)
+    if response.status_code in (200, 206):
+        return response
+    response.close()
+    if response.status_code in (404, 410):
+        raise FileNotFoundError(
+            f"{url} is no longer there: the server answers {response.status_code}"
+            f" ({response.reason}). The address has moved: look for a newer version of this course,"
+            " which may know the new one, or copy the zip from somebody who has it and unpack it"
+            " with --from-zip FILE."
+        )
+    raise requests.HTTPError(response=response)
+
+
+def _first_byte(url, response, start, size):
+    """The place in the file of the answer's first byte, at most `start`.
+
+    Raises:
+        ValueError: The answer is of a file of another size, or does not say what part it is.
+    """
+    length = response.headers.get("Content-Length")
+    if response.status_code == 200:
+        begins, total = 0, length
+    else:
+        found = re.match(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+        if not found or int(found[1]) > start:
+            raise ValueError(f"{url} {NOT_THE_ZIP}")
+        begins, total = int(found[1]), found[2]
+        if total in ("*", str(size)) and length is not None:
+            total = begins + int(length)
+    if total not in (None, "*") and int(total) != size:
+        raise ValueError(
+            f"{url} has {int(total):,} bytes where {size:,} were expected: it is another file, or a"
+            " page that the network puts in its place. Nothing was downloaded; what was here is"
+            " kept."
+        )
+    return begins
 
 
 def _reason(error):

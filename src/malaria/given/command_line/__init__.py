@@ -34,6 +34,9 @@ EPILOG = (
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; `argv` defaults to the process's own arguments. Returns the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a notebook's cannot, and holds any letter
+            stream.reconfigure(errors="backslashreplace")  # a file's name may hold anything
     arguments = make_parser().parse_args(argv)
     try:
         status = arguments.run(arguments)

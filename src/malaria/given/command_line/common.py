@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from malaria.given.cells.folders import DATA, practice_cells
-from malaria.given.cells.images import check_images, find_cells, is_image_name
+from malaria.given.cells.images import check_images, find_cells, images_in, shown
 from malaria.given.runs.run_folder import RUNS, RunFolder
 
 PRACTICE_CELLS = DATA / "practice_cells"
@@ -46,10 +47,21 @@ def rate(text: str) -> float:
     return number
 
 
+def folder_path(text: str) -> Path:
+    """An argparse type: the path of a folder that TensorFlow and JSON can hold as well."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(
+            f"the name {shown(text)} is not UTF-8: rename the folder"
+        ) from None
+    return Path(text)
+
+
 def add_run_option(parser: argparse.ArgumentParser) -> None:
     """Add the option that `finished_run` looks at."""
     parser.add_argument(
-        "--run", type=Path, metavar="RUN", dest="run_folder", help="default: the newest"
+        "--run", type=folder_path, metavar="RUN", dest="run_folder", help="default: the newest"
     )
 
 
@@ -68,24 +80,19 @@ def finished_run(arguments: argparse.Namespace) -> RunFolder:
 
 
 def listed_images(paths: Iterable[Path]) -> tuple[list[str], list[str]]:
-    """The image files among and under some paths.
+    """The files among some paths, and the images under them, as `find_cells` finds them.
 
     Returns:
-        `(files, sentences)`: the files, each once; a sentence for each path that is not there or
-        holds no image.
+        `(files, sentences)`: the files, each once; a sentence for each folder without an image.
     """
     files, sentences = [], []
     for path in paths:
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if is_image_name(p) and p.is_file())
-            files += inside
-            if not inside:
-                sentences.append(f"{path} holds no PNG or JPEG file.")
-        elif path.exists():
-            files.append(path)
-        else:
-            sentences.append(f"{path} does not exist.")
-    return list(dict.fromkeys(map(str, files))), sentences
+        # A file that is named is taken as it is, and checked like the others.
+        inside = images_in(path) if os.path.isdir(path) else [str(path)]
+        files += inside
+        if not inside:
+            sentences.append(f"{shown(path)} holds no PNG or JPEG file.")
+    return list(dict.fromkeys(files)), sentences
 
 
 def sound_files(paths: list[str]) -> list[str]:

@@ -3,9 +3,9 @@
 import argparse
 import json
 import sys
-from pathlib import Path
 
-from malaria.given.command_line.common import add_run_option, finished_run, sound_cells
+from malaria.given.cells.images import name_in_class
+from malaria.given.command_line.common import add_run_option, finished_run, folder_path, sound_cells
 from malaria.given.runs.results import as_json, dark_spot_result, network_result, table
 from malaria.given.runs.run_folder import RunFolder
 from malaria.given.system.json_file import read_json
@@ -21,7 +21,7 @@ def add_parser(commands) -> None:
         " with Parasitized/ and Uninfected/, beside those of the dark-spot rule.",
     )
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="FOLDER", help="the labelled cells"
+        "--data", type=folder_path, required=True, metavar="FOLDER", help="the labelled cells"
     )
     add_run_option(parser)
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if refused else 0
 
 
-def trained_on(folder: RunFolder, paths: list[str]) -> int:
+def trained_on(run: RunFolder, paths: list[str]) -> int:
     """How many of the files have names from the run's training set."""
-    trained = set(read_json(folder.split)["train"])
-    return sum(Path(path).name in trained for path in paths)
+    trained = set(read_json(run.split)["train"])
+    return sum(name_in_class(path) in trained for path in paths)

@@ -6,9 +6,11 @@ import json
 import sys
 from pathlib import Path
 
+from malaria.given.cells.images import shown
 from malaria.given.command_line.common import (
     add_run_option,
     finished_run,
+    folder_path,
     listed_images,
     sound_files,
 )
@@ -36,7 +38,7 @@ def add_parser(commands) -> None:
     form.add_argument("--csv", action="store_true", help="print comma-separated values")
     parser.add_argument(
         "--heatmap",
-        type=Path,
+        type=folder_path,
         metavar="FOLDER",
         help="write each cell with the pixels that speak for a parasite marked",
     )
@@ -46,6 +48,8 @@ def add_parser(commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     folder = finished_run(arguments)
+    newest = "" if arguments.run_folder else ", the newest; --run chooses another"
+    print(f"malaria: with the classifier of {folder}{newest}", file=sys.stderr)
     listed, missing = listed_images(arguments.paths)
     for sentence in missing:
         print(f"malaria: {sentence}", file=sys.stderr)
@@ -78,7 +82,7 @@ def class_name(probability: float) -> str:
 def print_rows(rows: list[dict], form: str) -> None:
     """Print the predictions as a table for people, as JSON or as CSV."""
     if form == "json":
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        print(json.dumps(rows, indent=1))  # ASCII, which every terminal and pipe can hold
     elif form == "csv":
         writer = csv.DictWriter(sys.stdout, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
@@ -86,7 +90,7 @@ def print_rows(rows: list[dict], form: str) -> None:
     else:
         print("P(parasitized)  verdict      file")
         for row in rows:
-            print(f"{row['probability']:>14.3f}  {row['verdict']:<11}  {row['file']}")
+            print(f"{row['probability']:>14.3f}  {row['verdict']:<11}  {shown(row['file'])}")
         parasitized = sum(row["verdict"] == "parasitized" for row in rows)
         print(f"{parasitized} of {len(rows)} cells look parasitized")
 

@@ -3,10 +3,11 @@
 import argparse
 import hashlib
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 
+from malaria.given.cells.images import CLASSES, name_in_class
 from malaria.given.command_line.common import PRACTICE_CELLS, fraction, rate, whole_number
 from malaria.given.runs.run_folder import RunFolder
+from malaria.given.runs.split_cells import SplitCells
 from malaria.given.system.json_file import read_json
 
 
@@ -92,17 +93,20 @@ def stored_settings(run: RunFolder) -> Settings:
     return Settings(**stored)
 
 
-def with_cells(settings: Settings, run: RunFolder, paths: list[str]) -> Settings:
+def with_cells(settings: Settings, run: RunFolder, cells: SplitCells) -> Settings:
     """The settings, and which cells were found.
 
     Raises:
         ValueError: The run is resumed, and started with other cells.
     """
-    names = "\n".join(f"{Path(path).parent.name}/{Path(path).name}" for path in paths)
-    found = hashlib.sha256(names.encode()).hexdigest()
+    names = [
+        f"{CLASSES[label]}/{name_in_class(path)}"
+        for path, label in zip(cells.paths, cells.labels, strict=True)
+    ]
+    found = hashlib.sha256("\n".join(names).encode()).hexdigest()
     if settings.fingerprint not in ("", found):
         raise ValueError(
             f"The cells in {settings.data} are not those that the run in {run} started with"
             f" ({settings.cells} cells): restore them, or start a new run."
         )
-    return replace(settings, cells=len(paths), fingerprint=found)
+    return replace(settings, cells=len(cells.paths), fingerprint=found)

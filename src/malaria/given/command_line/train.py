@@ -8,10 +8,18 @@ from pathlib import Path
 import numpy as np
 
 import malaria
-from malaria.given.command_line.common import PRACTICE_CELLS, sound_cells
+from malaria.given.cells.images import name_in_class
+from malaria.given.command_line.common import PRACTICE_CELLS, folder_path, sound_cells
 from malaria.given.command_line.settings import Settings, add_options, settings_for, with_cells
 from malaria.given.exercises.stubs import first_unwritten
-from malaria.given.runs.results import Result, as_json, dark_spot_result, network_result, table
+from malaria.given.runs.results import (
+    Result,
+    as_json,
+    dark_spot_result,
+    meaning,
+    network_result,
+    table,
+)
 from malaria.given.runs.run_folder import RUNS, RunFolder
 from malaria.given.runs.split_cells import SETS, SplitCells
 from malaria.given.system.json_file import write_json
@@ -27,15 +35,20 @@ def add_parser(commands) -> None:
         "train",
         help="train the classifier and report on it",
         description="Train in two phases, the whole network and then its head, and write a run"
-        " folder with the classifier, its history and a report. Ctrl-C leaves a usable run.",
+        " folder with the classifier, its history and a report. The reference stores its state"
+        " after every epoch, so that --resume goes on from there, and Ctrl-C leaves a usable run;"
+        " your own train (exercise 6.6) may do neither, and the command says so.",
     )
     parser.add_argument(
         "--data",
-        type=lambda text: str(Path(text).resolve()),  # a run may be resumed from anywhere
+        # Resolved, because a run may be resumed from anywhere.
+        type=lambda text: str(folder_path(str(Path(text).resolve()))),
         metavar="FOLDER",
         help="default: the practice cells, drawn if need be",
     )
-    parser.add_argument("--out", type=Path, metavar="RUN", help="default: runs/ and data's name")
+    parser.add_argument(
+        "--out", type=folder_path, metavar="RUN", help="default: runs/ and data's name"
+    )
     parser.add_argument(
         "--modules",
         type=malaria.lasting,  # likewise
@@ -43,7 +56,9 @@ def add_parser(commands) -> None:
         help='"solutions", or a folder; default: MALARIA_MODULES, otherwise your own modules',
     )
     parser.add_argument(
-        "--resume", action="store_true", help="go on with the run in --out, if there is one"
+        "--resume",
+        action="store_true",
+        help="go on with the run in --out, if there is one, from the state that train stored",
     )
     parser.add_argument(
         "--each-cell-its-own-patient",
@@ -60,22 +75,58 @@ def run(arguments: argparse.Namespace) -> int:
     folder = RunFolder(arguments.out or RUNS / Path(arguments.data or PRACTICE_CELLS).name)
     settings = settings_for(folder, chosen_settings(arguments), arguments.resume)
     use_written_modules(settings.modules)
+    say(1, "the cells; practice cells are drawn once, in half a minute")
     paths, labels, refused = sound_cells(Path(settings.data))
     cells = split(paths, labels, settings)
-    settings = with_cells(settings, folder, paths)
+    settings = with_cells(settings, folder, cells)
     for name, rows in cells.sets.items():
         print(f"{name:6}{len(rows):6} cells of {len(set(cells.patients[rows])):3} patients")
 
     import_tensorflow()
     with locked(folder.lock):
+        resumed = folder.settings.is_file()
         begin(folder, settings, cells)
-        epochs = train_and_export(folder, settings, cells)
+        if resumed and not holds_state(folder):
+            print(f"No state of a training is stored in {folder}: it begins anew.")
+        say(
+            2,
+            f"the training, {settings.whole_epochs} epochs of the whole network and"
+            f" {settings.head_epochs} of its head; its bars say how long an epoch takes",
+        )
+        try:
+            epochs = train_and_export(folder, settings, cells)
+        except KeyboardInterrupt:
+            print(f"Stopped. {what_follows(folder)}")
+            raise
         stopped = epochs < settings.whole_epochs + settings.head_epochs
+        say(3, "the test cells and the report, less than a minute")
         score_and_report(folder, settings, cells, stopped)
     if stopped:
-        print(f"Stopped after {epochs} epochs; --out {folder} --resume goes on.")
+        print(f"Stopped after {epochs} epochs. {what_follows(folder)}")
         return 130
+    if not holds_state(folder):
+        print(f"A training that is stopped would have to begin anew. {what_follows(folder)}")
     return 1 if refused else 0
+
+
+def say(part: int, what: str) -> None:
+    """Announce a part of the work before it begins, and how long it takes."""
+    print(f"Part {part} of 3: {what}.", flush=True)
+
+
+def holds_state(folder: RunFolder) -> bool:
+    """Whether the training has stored anything to go on from: a learner's own need not."""
+    return any(path.is_file() for path in folder.checkpoints.rglob("*"))
+
+
+def what_follows(folder: RunFolder) -> str:
+    """What `--resume` will do, a sentence."""
+    if holds_state(folder):
+        return f"--out {folder} --resume goes on from the state that was stored."
+    return (
+        f"The train of these modules (exercise 6.6) has stored no state in {folder.checkpoints}, so"
+        f" --out {folder} --resume begins anew."
+    )
 
 
 def chosen_settings(arguments: argparse.Namespace) -> dict:
@@ -143,7 +194,7 @@ def begin(folder: RunFolder, settings: Settings, cells: SplitCells) -> None:
     for part in folder.leftovers():  # not of another run at work: we hold the lock
         shutil.rmtree(part) if part.is_dir() else part.unlink()
     if not folder.settings.is_file():
-        names = {key: [Path(path).name for path in cells.paths_of(key)] for key in SETS}
+        names = {key: [name_in_class(path) for path in cells.paths_of(key)] for key in SETS}
         write_json(folder.split, names)
         # Last: a folder with settings is a run that can be resumed.
         write_json(folder.settings, asdict(settings))
@@ -228,4 +279,14 @@ def score_and_report(
         notes.append("The cells were split one by one, so these scores are too good.")
     write_report(folder, settings, cells, results, classifier.saliency, notes)
     print(table(results))
+    print(
+        meaning(
+            labels,
+            cells.patients_of("test"),
+            network=results["classifier"],
+            rule=results["dark-spot rule"],
+        ),
+        *notes,
+        sep="\n",
+    )
     print(f"Report: {folder.report}")

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from malaria.given.dark_spot import THRESHOLD, dark_spot_score
-from malaria.given.scores import scores
+from malaria.given.scores import interval_by_patient, scores
 
 COLUMNS = ("accuracy", "auc", "sensitivity", "specificity")
 
@@ -33,6 +33,38 @@ def dark_spot_result(labels: np.ndarray, paths: list[str]) -> Result:
     """The result of the dark-spot rule on some files."""
     values = np.array([dark_spot_score(np.asarray(Image.open(path))) for path in paths])
     return Result(scores(labels, values, THRESHOLD), values)
+
+
+def meaning(labels: np.ndarray, patients: np.ndarray, network: Result, rule: Result) -> str:
+    """What the figures of a network say, beside the dark-spot rule: a few sentences.
+
+    Args:
+        labels: N ints, parasitized = 1: of the test cells.
+        patients: N strings.
+        network, rule: Their results on these cells, with values.
+    """
+    right = (network.values > 0.5) == (labels == 1)
+    gain = right.astype(float) - ((rule.values > THRESHOLD) == (labels == 1))
+    ours, theirs = right.mean(), right.mean() - gain.mean()
+    count = len(set(patients.tolist()))
+    low, high = interval_by_patient(patients, right)
+    interval = "" if math.isnan(low) else f" (95% interval by patient: {low:.3f} to {high:.3f})"
+    figures = (
+        f"Of {len(labels):,} cells of {count} patients that no training step has seen, the"
+        f" network calls {ours:.3f} right{interval}; the dark-spot rule, which learns nothing,"
+        f" {theirs:.3f}."
+    )
+    # Of the difference, cell by cell: the same patients are easy or hard for both.
+    low, high = interval_by_patient(patients, gain)
+    if low > 0:
+        return f"{figures} The network sees more than the rule."
+    if high < 0:
+        return (
+            f"{figures} The network is worse than the rule: it has not learned enough. Train on"
+            " more cells, or for more epochs, and look at the curves in the report."
+        )
+    below = " The network is not above the rule." if ours <= theirs else ""
+    return f"{figures}{below} So few patients do not tell which of the two is better."
 
 
 def as_json(results: dict[str, Result]) -> dict[str, dict[str, float | None]]:
