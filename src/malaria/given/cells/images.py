@@ -253,17 +253,16 @@ def _jpeg_damage(data):
     place = 2
     while True:
         place = data.find(b"\xff", place)  # a marker, after fill bytes or none
-        if place < 0 or len(data) < place + 4:
-            return "is cut short"
+        if place < 0 or len(data) < place + 2:
+            return "is cut short: its end is missing"
         kind = data[place + 1]
         if kind in (0x00, 0xFF) or 0xD0 <= kind <= 0xD8 or kind == 0x01:  # without a length
             place += 1 if kind == 0xFF else 2
             continue
         if kind in (0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)):
             return "is a JPEG of a rare kind: save it as a baseline or progressive one"
-        if kind == 0xDA:  # the pixels; the end follows them
-            whole = data.rfind(b"\xff\xd9") > place
-            return None if whole else "is cut short: its end is missing"
+        if kind == 0xD9:  # the end
+            return None
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
 
 
