@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from malaria.given.cells.images import CLASSES, check_image, find_cells, images_in, shown
+from malaria.given.cells.classes import CLASSES
+from malaria.given.cells.images import check_image, find_cells, images_in, shown
 from malaria.given.command_line import main
 from malaria.given.command_line.common import listed_images, sound_cells, sound_files
-from malaria.given.command_line.settings import Settings, with_cells
 from malaria.given.command_line.train import begin, split
+from malaria.given.command_line.train_options import Settings, with_cells
 from malaria.given.runs.run_folder import RunFolder
 from malaria.given.system.json_file import read_json
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from malaria.given.cells.nih_zip import CREDIT
-from malaria.given.command_line.settings import Settings
+from malaria.given.command_line.train_options import Settings
 from malaria.given.runs import report
 from malaria.given.runs.results import Result, as_json, meaning, table
 from malaria.given.runs.run_folder import RunFolder

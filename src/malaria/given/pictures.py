@@ -7,7 +7,7 @@ imported when the first is drawn.
 import numpy as np
 from PIL import Image
 
-from malaria.given.cells.images import CLASSES
+from malaria.given.cells.classes import CLASSES
 from malaria.given.scores import area_under, confusion, roc_curve
 
 # Told apart by lightness as well as by hue, also in the common colour blindnesses.

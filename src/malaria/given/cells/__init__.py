@@ -1,13 +1,14 @@
 """The images of cells: finding and checking them, drawing the practice set, fetching the real one.
 
-images.py           which files count as cell images, and the two classes
+classes.py          the two classes, by label
+images.py           which files count as cell images
 folders.py          where this project keeps its cells
 practice_cells.py   the practice set: patients, labels, files
 drawing.py          one cell of it
 shapes.py           its outline
-spots.py            parasites, and what looks like them
+parasites.py        parasites, and what looks like them
 nih_download.py     the real cells, downloaded
 nih_zip.py          and unpacked
 
-Each imports only files further down, and `images`, which imports none of them.
+Each imports only files further down, or `images` and `classes`, which import none of them.
 """

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from malaria.given.cells.parasites import Layers, draw_confusers, draw_parasite, draw_stippling
 from malaria.given.cells.shapes import (
     Layer,
     Shape,
@@ -30,7 +31,6 @@ from malaria.given.cells.shapes import (
     value_noise,
     wobble,
 )
-from malaria.given.cells.spots import Layers, draw_confusers, draw_parasite, draw_stippling
 
 UNINFECTED_WITH_BLOB = 0.021  # of the uninfected cells carry a large stained blob: label noise
 RADIUS_SD = 5.5  # the diameter's SD within a patient is 11

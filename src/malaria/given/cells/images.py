@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-CLASSES = ("Uninfected", "Parasitized")  # by label: parasitized = 1
+from malaria.given.cells.classes import CLASSES
+
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MIN_SIDE, MAX_SIDE = 8, 4096  # pixels: the cells of the NIH set are 40 to 394 wide
 MAX_BYTES = 4 * MAX_SIDE**2  # more than the pixels of the largest image take without compression

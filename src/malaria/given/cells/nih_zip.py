@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from malaria.given.cells.images import CLASSES
+from malaria.given.cells.classes import CLASSES
 from malaria.given.system.lock import locked
 from malaria.given.system.whole import whole_folder
 

@@ -28,8 +28,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from malaria.given.cells.classes import CLASSES
 from malaria.given.cells.drawing import Patient, draw_cell
-from malaria.given.cells.images import CLASSES
 from malaria.given.system.whole import whole_folder
 
 PATIENTS, CELLS, SEED = 60, 2400, 0  # the default set: large enough to learn from, drawn in seconds

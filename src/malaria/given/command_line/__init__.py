@@ -1,7 +1,7 @@
 """The command `malaria`, one file for each of its commands, but `learn.py` for several.
 
     data.py      data: the practice cells, or the real ones
-    train.py     train; settings.py: its options, which a run remembers
+    train.py     train; train_options.py: its options, which a run remembers
     predict.py   predict
     evaluate.py  evaluate
     learn.py     check, hint, reset, solution, progress: help with the exercises

@@ -10,7 +10,7 @@ import numpy as np
 import malaria
 from malaria.given.cells.images import name_in_class
 from malaria.given.command_line.common import PRACTICE_CELLS, folder_path, sound_cells
-from malaria.given.command_line.settings import Settings, add_options, settings_for, with_cells
+from malaria.given.command_line.train_options import Settings, add_options, settings_for, with_cells
 from malaria.given.exercises.stubs import first_unwritten
 from malaria.given.runs.results import (
     Result,

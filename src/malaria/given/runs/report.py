@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from malaria.given import pictures
-from malaria.given.cells.images import CLASSES
+from malaria.given.cells.classes import CLASSES
 from malaria.given.cells.nih_zip import CREDIT
 from malaria.given.dark_spot import THRESHOLD
 from malaria.given.runs.results import COLUMNS, Result

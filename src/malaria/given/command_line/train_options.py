@@ -4,7 +4,8 @@ import argparse
 import hashlib
 from dataclasses import dataclass, field, fields, replace
 
-from malaria.given.cells.images import CLASSES, name_in_class
+from malaria.given.cells.classes import CLASSES
+from malaria.given.cells.images import name_in_class
 from malaria.given.command_line.common import PRACTICE_CELLS, fraction, rate, whole_number
 from malaria.given.runs.run_folder import RunFolder
 from malaria.given.runs.split_cells import SplitCells
