@@ -292,6 +292,11 @@ def test_what_grades_sees_no_accelerator(how, tmp_path, monkeypatch):
     assert seen.read_text(encoding="utf-8") == "-1"
 
 
+def test_what_trains_shares_its_accelerator():
+    """Read by TensorFlow, which otherwise takes all memory of a card for the first to ask."""
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+
+
 def jobs_of(ends):
     """The jobs for exercise 1.1 as its runs end one after the other, and the verdict."""
     steps, jobs = grade_exercise("1.1", ["test_a", "test_b"], 60), []
