@@ -146,7 +146,7 @@ def test_a_lesson_is_red_for_wrong_answers(path, tmp_path):
     notebook.cells = [first]
     choice = str(tmp_path / "wrong_answer")
     for k in range(0, len(answers), 2):
-        choose = f'import pathlib\npathlib.Path({choice!r}).write_text("{k}")'
+        choose = f'import pathlib\n_ = pathlib.Path({choice!r}).write_text("{k}")'
         notebook.cells.append(nbformat.v4.new_code_cell(choose, execution_count=1))
         notebook.cells.append(
             nbformat.from_dict(dict(check_of[answers[k].number], id=f"check-{k}"))
