@@ -31,6 +31,7 @@ from malaria.given.grading.outcome import Outcome, Record
 from malaria.given.grading.running import LIMIT, Items, in_fork, run_items
 from malaria.given.grading.session import QUIET, collected
 from malaria.given.grading.standing_in import modules_for
+from malaria.given.system.accelerators import hide_accelerators
 from malaria.given.system.quiet_start import import_tensorflow
 from malaria.given.system.whole import whole_file
 from tests import answers
@@ -93,6 +94,7 @@ def try_all(
             "sentence": answer.sentence,
             "end": child.ended.end.value,
             "seconds": round(child.ended.seconds, 2),
+            "computed": round(child.ended.computed, 2),
             "rejected by": soonest_of(failed, items_of[answer.number]),
             "signature": [[r.test, r.outcome.word, r.sentence] for r in child.ended.records],
         }
@@ -130,7 +132,7 @@ def verdict_on(result: dict[str, Any]) -> str:
     """The kind: "wrong" if a test failed or never ended, "right" if all passed; or how it ended."""
     end = End(result["end"])
     failed = any(record.outcome is not Outcome.DONE for record in records_in(result))
-    if failed or end is End.TIMED_OUT:
+    if failed or not end.in_time:
         return "wrong"
     return "right" if end is End.FINISHED else end.value
 
@@ -184,6 +186,7 @@ def try_answers(
 
     With `whole`, all tests are run on each; with `one_in`, a sample of the wrong answers is tried.
     """
+    hide_accelerators()
     import_tensorflow()
     modules = list(dict.fromkeys(BY_NUMBER[number].module for number in numbers))
     for module in modules:

@@ -14,6 +14,7 @@ from pathlib import Path
 # Read by TensorFlow when it is imported, which is later than this file.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # leaves Keras out: the import takes half as long
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors only: no start-up notes on a GPU
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # a card is shared, not taken whole
 
 PROJECT = Path(__file__).resolve().parents[2]
 OWN_MODULES = Path(__file__).resolve().parent

@@ -6,6 +6,13 @@ from malaria import LESSON_MODULES
 from malaria.given.exercises.reference import source_of
 from malaria.given.exercises.stubs import make_stub
 
+# At the end of a module: writes which accelerators it may use into a file, to be formatted in.
+SEES = """
+import os as _os
+with open({file!r}, "w") as _file:
+    _file.write(_os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
+"""
+
 
 def submission(folder: Path, **additions: str) -> Path:
     """Write the reference's modules into a folder, some of them with more at their end.

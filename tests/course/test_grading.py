@@ -1,11 +1,14 @@
 """The grading desk, end to end: what a learner sees, and what one exercise cannot do to another."""
 
 import ast
+import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -15,14 +18,22 @@ from malaria.given.exercises import BY_NUMBER, EXERCISES, hints
 from malaria.given.exercises.reference import names_of, source_of
 from malaria.given.exercises.reset import with_definitions
 from malaria.given.grading import session
+from malaria.given.grading.desk import complete, grade_exercise, grade_in
+from malaria.given.grading.isolation import End, Ended
 from malaria.given.grading.judge import judge
+from malaria.given.grading.messages import Stack
 from malaria.given.grading.outcome import Outcome, Record
 from malaria.given.grading.running import preserved_state
+from malaria.given.grading.session import QUIET
+from malaria.given.grading.standing_in import Neighbours
 from malaria.given.grading.verdict import Verdict
+from malaria.given.grading.worker import Worker
 from malaria.given.lesson import check
-from tests.course.submissions import stubs, submission
+from malaria.given.system.lock import locked
+from tests.course.submissions import SEES, stubs, submission
 
-LIMIT = 25  # seconds for an exercise that never ends
+LIMIT = 15  # CPU seconds for an exercise that never ends; what is right here takes up to 5
+PATIENCE = 1800  # seconds for a whole pytest, on a busy machine
 
 
 def graded(folder, *arguments):
@@ -41,7 +52,7 @@ def graded_into(file, folder, arguments):
         text=True,
         encoding="utf-8",
         check=False,
-        timeout=300,
+        timeout=PATIENCE,
     )
     content = json.loads(file.read_text(encoding="utf-8"))
     outcomes = {one["number"]: one["outcome"] for one in content["exercises"]}
@@ -103,7 +114,6 @@ tf.config.run_functions_eagerly(True)
 # Writes to every file that is open: among them what leads to the desk.
 WRITES = """
 import os as _os
-import time as _time
 def _write_everywhere(data):
     for file in range(3, 64):
         try:
@@ -126,12 +136,13 @@ def shuffle_together(*arrays, seed):
     _write_everywhere(b"[" * 50_000 + b"\\n")
 def split_by_patient(*arguments, **options):
     _write_everywhere(b'{"Record": [')
-    _time.sleep(1000)
+    while True:
+        pass
 def leaked_patients(*arguments):
     _os.closerange(3, 64)
 """,
     )
-    _, _, outcomes = graded(folder, "tests/test_train_test_split.py", "--time-limit=9")
+    _, _, outcomes = graded(folder, "tests/test_train_test_split.py", "--time-limit=4")
     assert outcomes.pop("1.3") in ("crashed", "timed out")
     assert outcomes == {"1.1": "crashed", "1.2": "crashed", "1.4": "crashed", "1.5": "done"}
 
@@ -144,12 +155,13 @@ def test_what_code_writes_to_the_desk_spoils_its_own_grade_only_without_fork(tmp
         + """
 def patient_of(path):
     _write_everywhere(b"\\0\\x7f\\xff\\xff")
-    _time.sleep(1000)
+    while True:
+        pass
 def shuffle_together(*arrays, seed):
     _write_everywhere(b"\\0\\0\\0\\x015")
 """,
     )
-    arguments = ["tests/test_train_test_split.py", "--no-fork", "--time-limit=20"]
+    arguments = ["tests/test_train_test_split.py", "--no-fork", "--time-limit=8"]
     _, _, outcomes = graded(folder, *arguments)
     assert outcomes.pop("1.1") in ("crashed", "timed out")
     assert outcomes == {"1.2": "crashed", "1.3": "done", "1.4": "done", "1.5": "done"}
@@ -175,6 +187,164 @@ def leaked_patients(*arguments):
     expected = {f"1.{k}": "done" for k in (3, 5)}
     assert outcomes == expected | {"1.1": "timed out", "1.2": "crashed", "1.4": "crashed"}
     assert "still at work in train_test_split.py, line" in said
+
+
+def worker_for(folder, module="train_test_split"):
+    """What a notebook's `check` works with, for the tests of one module."""
+    return Worker([*QUIET, f"--modules={folder}", f"tests/test_{module}.py"], PROJECT)
+
+
+ENDLESS = """
+def patient_of(path):
+    while True:
+        pass
+"""
+
+
+def test_an_endless_loop_ends_in_a_notebook_as_on_the_command_line(tmp_path):
+    """With the same words; the next check is none the worse for it."""
+    folder = submission(tmp_path / "own", train_test_split=ENDLESS)
+    with worker_for(folder) as worker:
+        verdict = grade_in(worker, "1.1", limit=2)
+        assert grade_in(worker, "1.4").outcome is Outcome.DONE
+    _, said, outcomes = graded(
+        folder, "tests/test_train_test_split.py", "-m", "exercise_1_1", "--time-limit=2"
+    )
+    assert outcomes == {"1.1": "timed out"}
+    assert verdict.text(100).splitlines() == [
+        line for line in said.splitlines() if line in verdict.text(100).splitlines()
+    ]
+    assert re.search(
+        r"train_test_split.py, line \d+ after 2 seconds of computing", verdict.text(200)
+    )
+
+
+def test_a_notebook_grades_what_is_saved_in_one_process(tmp_path):
+    """TensorFlow is loaded once; the modules are read anew for each check."""
+    folder = submission(tmp_path / "own")
+    module = folder / "train_test_split.py"
+    source = module.read_text(encoding="utf-8")
+    with worker_for(folder) as worker:
+        assert grade_in(worker, "1.4").outcome is Outcome.DONE
+        process = worker._process.pid
+        module.write_text(source.replace("np.intersect1d", "np.union1d"), encoding="utf-8")
+        assert grade_in(worker, "1.4").outcome is Outcome.WRONG
+        module.write_text(source, encoding="utf-8")
+        assert grade_in(worker, "1.4").outcome is Outcome.DONE
+        assert worker._process.pid == process
+
+
+def test_what_grades_does_not_outlive_the_notebook(tmp_path):
+    """However it ends, and in the middle of an endless loop. While it lives it holds a lock."""
+    lock = tmp_path / "lock"
+    holds = f"""
+from pathlib import Path as _Path
+from malaria.given.system.lock import locked as _locked
+_lock = _locked(_Path({str(lock)!r}))
+_lock.__enter__()
+"""
+    folder = submission(tmp_path / "own", train_test_split=ENDLESS + holds)
+
+    def is_held():
+        with contextlib.suppress(BlockingIOError), locked(lock):
+            return False
+        return True
+
+    notebook = subprocess.Popen(
+        [sys.executable, "-c", "from malaria.given.lesson import check; check('1.1')"],
+        env=os.environ | {"MALARIA_MODULES": str(folder)},
+    )
+    until(lambda: lock.is_file() and is_held())
+    notebook.kill()
+    notebook.wait()
+    until(lambda: not is_held())
+
+
+def until(condition):
+    """Wait until a condition holds; a failure if it does not."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("how", ["--no-fork", "--in-process", "fork", "notebook"])
+def test_what_grades_sees_no_accelerator(how, tmp_path, monkeypatch):
+    """Whatever the user has set; a notebook itself keeps what it has."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    seen = tmp_path / "seen"
+    folder = submission(tmp_path / "own", train_test_split=SEES.format(file=str(seen)))
+    if how == "notebook":
+        code = (
+            "import os; from malaria.given.lesson import check; check('1.4')\n"
+            "assert os.environ['CUDA_VISIBLE_DEVICES'] == '0'"
+        )
+        environment = os.environ | {"MALARIA_MODULES": str(folder)}
+        subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    else:
+        graded(
+            folder,
+            "tests/test_train_test_split.py",
+            "-m",
+            "exercise_1_4",
+            *([how] if how != "fork" else []),
+        )
+    assert seen.read_text(encoding="utf-8") == "-1"
+
+
+def test_what_trains_shares_its_accelerator():
+    """Read by TensorFlow, which otherwise takes all memory of a card for the first to ask."""
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+
+
+def jobs_of(ends):
+    """The jobs for exercise 1.1 as its runs end one after the other, and the verdict."""
+    steps, jobs = grade_exercise("1.1", ["test_a", "test_b"], 60), []
+    try:
+        jobs.append(next(steps))
+        for end in ends:
+            records = [Record(f"test_{k}", Outcome.DONE) for k in "ab"]
+            jobs.append(steps.send(Ended(records if end is End.FINISHED else [], end, 1.0)))
+    except StopIteration as stop:
+        return jobs, stop.value.verdict
+    raise AssertionError("more ends are needed")
+
+
+def test_the_reference_around_an_exercise_takes_no_time_from_it():
+    """What is slow is slow there as well; what takes too long there is not tried once more."""
+    jobs, verdict = jobs_of([End.TIMED_OUT, End.FINISHED])
+    assert [(job.others, job.limit) for job in jobs] == [
+        (Neighbours.OWN, 60),
+        (Neighbours.REFERENCE, 60),
+    ]
+    assert (verdict.outcome, verdict.stood_in) == (Outcome.DONE, True)
+    jobs, verdict = jobs_of([End.TIMED_OUT, End.TIMED_OUT])
+    assert len(jobs) == 2
+    assert (verdict.outcome, verdict.stood_in) == (Outcome.TIMED_OUT, False)
+    # What crashes among the reference's modules may lack a helper of the learner's.
+    jobs, verdict = jobs_of([End.WAITED, End.DIED, End.FINISHED])
+    assert [job.others for job in jobs][2] is Neighbours.NAMED
+    assert verdict.outcome is Outcome.DONE
+
+
+def test_a_time_out_says_what_was_at_work_and_for_how_long():
+    """The learner's line where the code was last seen there, otherwise the test."""
+    tests, done = ["test_a", "test_b", "test_c"], [Record("test_a", Outcome.DONE)]
+    inside = Stack([("/lib/os.py", 1), ("/own/cnn_model.py", 23), ("/tests/test_cnn_model.py", 5)])
+    outside = Stack([("/tests/test_cnn_model.py", 6)])
+
+    def said(end, stacks):
+        records = complete(Ended(done, end, 1.0, stacks), tests, 60)
+        assert [record.outcome for record in records] == [Outcome.DONE] + 2 * [Outcome.TIMED_OUT]
+        (sentence,) = {record.sentence for record in records[1:]}
+        return sentence
+
+    computing = "after 60 seconds of computing"
+    assert said(End.TIMED_OUT, [inside]) == f"still at work in cnn_model.py, line 23 {computing}"
+    assert said(End.TIMED_OUT, [inside, outside]) == said(End.TIMED_OUT, [inside])
+    assert said(End.TIMED_OUT, [outside]) == f"still at work in test_b {computing}"
+    waited = "after 600 seconds: does it wait for something?"
+    assert said(End.WAITED, []) == f"still at work in test_b {waited}"
 
 
 def test_a_right_exercise_beside_unwritten_ones_is_right(tmp_path):

@@ -44,14 +44,15 @@ for _answer in tests.answers.RIGHT:
         globals()[_answer.replacement.__name__] = _answer.replacement
 """
 
-# The reference, with one wrong answer, which the environment chooses.
+# The reference, with one wrong answer, which a file beside the module chooses.
 ONE_WRONG = """
-import importlib, os
+import importlib, pathlib
 import tests.answers
 importlib.import_module("tests.answers.{name}")
 _answers = [_answer for _answer in tests.answers.WRONG if _answer.module == "{name}"]
-if os.environ.get("WRONG_ANSWER"):
-    _answer = _answers[int(os.environ["WRONG_ANSWER"])]
+_choice = pathlib.Path(__file__).with_name("wrong_answer")
+if _choice.is_file():
+    _answer = _answers[int(_choice.read_text())]
     globals()[_answer.replacement.__name__] = _answer.replacement
 """
 
@@ -143,8 +144,9 @@ def test_a_lesson_is_red_for_wrong_answers(path, tmp_path):
     first, *others = code_cells(notebook)
     check_of = {c.source[7:-2]: c for c in others if c.source.startswith("check(")}
     notebook.cells = [first]
+    choice = str(tmp_path / "wrong_answer")
     for k in range(0, len(answers), 2):
-        choose = f'import os\nos.environ["WRONG_ANSWER"] = "{k}"'
+        choose = f'import pathlib\n_ = pathlib.Path({choice!r}).write_text("{k}")'
         notebook.cells.append(nbformat.v4.new_code_cell(choose, execution_count=1))
         notebook.cells.append(
             nbformat.from_dict(dict(check_of[answers[k].number], id=f"check-{k}"))

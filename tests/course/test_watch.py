@@ -12,7 +12,7 @@ import pytest
 from malaria import REFERENCE
 from malaria.given.command_line import watch
 from malaria.given.exercises.changes import parts_of, touched
-from tests.course.submissions import submission
+from tests.course.submissions import SEES, submission
 
 PATIENCE = 120  # seconds for a line, on a busy machine
 
@@ -24,7 +24,7 @@ class Watch:
         """Start it."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "malaria", "watch"],
-            env=os.environ | {"MALARIA_MODULES": str(folder)},
+            env=os.environ | {"MALARIA_MODULES": str(folder), "CUDA_VISIBLE_DEVICES": "0"},
             stdin=stdin,
             stdout=subprocess.PIPE,
             text=True,
@@ -63,7 +63,10 @@ class Watch:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a terminal to press keys on")
 def test_watch_survives_what_is_saved(tmp_path):
-    """An endless loop is overtaken by the next save; a broken file is told; keys are heard."""
+    """An endless loop is overtaken by the next save; a broken file is told; keys are heard.
+
+    Accelerators are hidden there as well.
+    """
     import pty
 
     folder = submission(tmp_path)
@@ -81,9 +84,11 @@ def test_watch_survives_what_is_saved(tmp_path):
         module.write_text(source + "def half_wri", encoding="utf-8")
         assert watched.line_with("  - SyntaxError")
         assert watched.line_with("(")  # the time, the last line of a grading
+        source += SEES.format(file=str(tmp_path / "seen"))
         module.write_text(source, encoding="utf-8")
         done = "Exercise 1.5, majority_baseline: done and right.\n"
         assert watched.line_with("Exercise 1.5") == done
+        assert (tmp_path / "seen").read_text(encoding="utf-8") == "-1"
         os.write(keyboard, b"hq")  # the second key is not lost behind the first
         assert watched.line_with("1. Compare several file names")
         assert watched.line_with("Ended.")

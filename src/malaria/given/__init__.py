@@ -14,5 +14,5 @@ runs/           what a training run leaves behind
 grading/        how tests become a verdict
 exercises/      what the exercises are, and the help with them
 cells/          the images
-system/         files, locks, the start of TensorFlow
+system/         files, locks, CPU time, the start of TensorFlow
 """

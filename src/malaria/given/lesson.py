@@ -1,6 +1,7 @@
 """What every notebook uses: its first cell, and the check after each exercise."""
 
 import ast
+import functools
 import re
 import sys
 
@@ -87,24 +88,31 @@ def names_defined_by(source):
 
 
 def check(number):
-    """Grade one exercise, with the tests and the words of `pytest`.
-
-    It runs in this process, where TensorFlow is loaded already; code that never returns is stopped
-    with the notebook's stop button.
+    """Grade one exercise, with the tests, the words and the time limit of `pytest`.
 
     Args:
         number: The exercise, such as "3.2".
     """
-    from malaria.given.grading.session import graded_here
+    from malaria.given.grading.desk import grade_in
 
     try:
-        exercise = exercise_of(number)
-        file = malaria.TESTS / f"test_{exercise.module}.py"
-        verdicts = graded_here(str(file), "-m", exercise.marker)
+        verdict = grade_in(_worker(), exercise_of(number).number)
     except ValueError as error:
         print(error)
     except KeyboardInterrupt:
         print(f"The check of exercise {number} was stopped.")
     else:
-        for verdict in verdicts:
-            print(verdict.text(WIDTH))
+        print(verdict.text(WIDTH))
+
+
+@functools.cache
+def _worker():
+    """The process that grades for this notebook: one for all checks, and it ends with it.
+
+    Here an endless loop could not be stopped, and a fork would lack TensorFlow's threads.
+    """
+    from malaria.given.grading.session import QUIET
+    from malaria.given.grading.worker import Worker
+
+    files = [str(malaria.TESTS / f"test_{name}.py") for name in malaria.LESSON_MODULES]
+    return Worker([*QUIET, f"--modules={malaria.modules_in_use}", *files], malaria.PROJECT)

@@ -21,6 +21,7 @@ from malaria.given.grading.desk import grade_all
 from malaria.given.grading.isolation import CAN_FORK
 from malaria.given.grading.outcome import Outcome
 from malaria.given.grading.session import QUIET, collected
+from malaria.given.system.accelerators import hide_accelerators
 from malaria.given.system.quiet_start import import_tensorflow
 
 try:
@@ -49,6 +50,7 @@ def run(arguments):
     if CAN_FORK:
         # Loaded and collected once: every grading is a fork that has it already. No operation may
         # run here, because TensorFlow's threads do not survive a fork.
+        hide_accelerators()
         import_tensorflow()
         files = [f"{malaria.TESTS}/test_{name}.py" for name in malaria.LESSON_MODULES]
         collected([*QUIET, *files], watch_in_forks)

@@ -3,7 +3,7 @@
 plugin.py            ties it to pytest: the options, the marks, the score at the end
 session.py           starts such a pytest from Python, for notebooks and commands
 desk.py              grades exercises, each by its tests, if need be with help
-worker.py            one other process that does its jobs, where there is no fork
+worker.py            one other process that does its jobs: in a notebook, and without fork
 isolation.py         a process for each exercise, which can be killed
 messages.py          what such a process tells the desk
 running.py           runs the tests of an exercise, one after the other

@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,10 @@ import pytest
 from malaria import LESSON_MODULES
 from malaria.given.exercises import BY_NUMBER
 from malaria.given.grading import diagnosis, pytest_internals
-from malaria.given.grading.isolation import Child, End, Ended, run_children
+from malaria.given.grading.isolation import Child, End, Ended, longest_wait, run_children
 from malaria.given.grading.messages import Stack
 from malaria.given.grading.outcome import Outcome, Record
-from malaria.given.grading.running import LIMIT, Items, Job, in_fork, run_tests
+from malaria.given.grading.running import LIMIT, Items, Job, in_fork, names_of, run_tests
 from malaria.given.grading.standing_in import Neighbours
 from malaria.given.grading.verdict import Verdict
 from malaria.given.grading.worker import Worker
@@ -45,7 +45,7 @@ class Graded(NamedTuple):
 Steps = Generator[Job, Ended, Graded]
 
 
-def grade_exercise(number: str, items: list[pytest.Item], limit: float = LIMIT) -> Steps:
+def grade_exercise(number: str, tests: list[str], limit: float = LIMIT) -> Steps:
     """Grade one exercise, step by step.
 
     An exercise is right if its tests pass among the learner's own exercises, or with the
@@ -53,24 +53,28 @@ def grade_exercise(number: str, items: list[pytest.Item], limit: float = LIMIT) 
 
     Args:
         number: The exercise.
-        items: Its tests.
-        limit: Seconds for one run of them.
+        tests: The names of its tests.
+        limit: CPU seconds for one run of them.
 
     Yields:
         A `Job` to do; must be sent its `Ended`.
     """
     tried: dict[Neighbours, Graded] = {}
     seconds = 0.0
-    for others in Neighbours:
+    to_try = list(Neighbours)
+    while to_try:
+        others = to_try.pop(0)
         ended = yield Job(number, others, limit)
         seconds += ended.seconds
-        records = complete(ended, items, limit)
+        records = complete(ended, tests, limit)
         verdict = Verdict.of(number, records, stood_in=others is not Neighbours.OWN)
         tried[others] = Graded(verdict, records)
         if is_settled(verdict):
             break
-        if others is Neighbours.OWN and verdict.outcome is Outcome.TIMED_OUT:
-            limit /= 3  # with the reference around it, what is right is quick
+        if verdict.outcome is Outcome.TIMED_OUT:
+            # What takes too long even without the learner's other code need not be tried with it.
+            own = others is Neighbours.OWN
+            to_try = [Neighbours.REFERENCE, Neighbours.NAMED] if own else []
     verdict, records = chosen(tried)
     if verdict.outcome in (Outcome.WRONG, Outcome.CRASHED):
         verdict.diagnosis = diagnosis.find(number, records)
@@ -94,38 +98,44 @@ def chosen(tried: dict[Neighbours, Graded]) -> Graded:
 
     That is the one on the learner's own modules with all else in them right: there the exercise
     failed by itself. Among the reference's modules it may lack what is not its fault, such as a
-    helper in another module. But a time-out there came after a part of the time, so that then the
-    first run has more to say.
+    helper in another module.
     """
     last = list(tried.values())[-1]
     if is_settled(last.verdict):
         return last
-    fairest = tried[Neighbours.NAMED]
-    return tried[Neighbours.OWN] if fairest.verdict.outcome is Outcome.TIMED_OUT else fairest
+    return tried.get(Neighbours.NAMED, tried[Neighbours.OWN])
 
 
-def complete(ended: Ended, items: list[pytest.Item], limit: float) -> list[Record]:
+def complete(ended: Ended, tests: list[str], limit: float) -> list[Record]:
     """The records of all tests: also of those that a process did not live to report."""
     records = ended.records
-    if ended.end is End.TIMED_OUT:
-        place = learners_place(ended.stack)
-        missing = Outcome.TIMED_OUT, f"still at work{place} after {limit:.0f} seconds"
+    reported = {record.test: record for record in records}
+    if not ended.end.in_time:
+        at_work = next((test for test in tests if test not in reported), "")
+        place = learners_place(ended.stacks) or at_work
+        missing = Outcome.TIMED_OUT, f"still at work in {place} after {time_of(ended.end, limit)}"
     elif ended.end is End.DIED:
         missing = Outcome.CRASHED, "the process ended in the middle of a test"
     elif records and records[-1].same_for_all:
         missing = records[-1].outcome, records[-1].sentence
     else:
         missing = Outcome.CRASHED, "the test did not end"
-    reported = {record.test: record for record in records}
-    tests = [item.nodeid.rpartition("::")[2] for item in items]
     return [reported.get(test, Record(test, *missing)) for test in tests]
 
 
-def learners_place(stack: Stack | None) -> str:
-    """` in FILE, line N` of the learner's, if the process said where it was."""
-    for file, line in stack.places if stack else ():
-        if Path(file).stem in LESSON_MODULES:
-            return f" in {Path(file).name}, line {line}"
+def time_of(end: End, limit: float) -> str:
+    """The time that was over, in words."""
+    if end is End.WAITED:
+        return f"{longest_wait(limit):.0f} seconds: does it wait for something?"
+    return f"{limit:.0f} seconds of computing"
+
+
+def learners_place(stacks: Sequence[Stack]) -> str:
+    """`FILE, line N` of the learner's where the code was last seen, or "" if it never was there."""
+    for stack in reversed(stacks):
+        for file, line in stack.places:
+            if Path(file).stem in LESSON_MODULES:
+                return f"{Path(file).name}, line {line}"
     return ""
 
 
@@ -137,13 +147,15 @@ def grade_all(
     Args:
         config: pytest's.
         items_of: The tests of each exercise.
-        limit: Seconds for one run of an exercise's tests.
+        limit: CPU seconds for one run of an exercise's tests.
         where: Where they run.
 
     Yields:
         Each exercise's `Graded`, in the order of `items_of`.
     """
-    steps_of = {number: grade_exercise(number, items, limit) for number, items in items_of.items()}
+    steps_of = {
+        number: grade_exercise(number, tests, limit) for number, tests in names_of(items_of).items()
+    }
     if where is Where.FORK:
         yield from _grade_in_forks(config, items_of, steps_of)
     elif where is Where.WORKER:
@@ -152,6 +164,12 @@ def grade_all(
             yield from _grade_one_by_one(steps_of, worker.do)
     else:
         yield from _grade_one_by_one(steps_of, partial(_do_here, config, items_of))
+
+
+def grade_in(worker: Worker, number: str, limit: float = LIMIT) -> Verdict:
+    """The verdict on an exercise whose tests a worker has; it may go on to the next."""
+    steps_of = {number: grade_exercise(number, worker.tests_of(number), limit)}
+    return next(_grade_one_by_one(steps_of, worker.do)).verdict
 
 
 def _next(steps: Steps, ended: Ended | None = None) -> Job | Graded:

@@ -30,11 +30,21 @@ class Stack(NamedTuple):
         return cls(places)
 
 
+class Names(NamedTuple):
+    """The names of the tests of each exercise, by its number."""
+
+    of: dict[str, list[str]]
+
+
+class OutOfTime(NamedTuple):
+    """The process has computed for longer than it may."""
+
+
 class Finished(NamedTuple):
     """All is done: nothing will follow."""
 
 
-Message = Record | Stack | Finished
+Message = Record | Stack | Names | OutOfTime | Finished
 
 
 def encode(message: Message) -> bytes:
@@ -57,6 +67,10 @@ def decode(line: bytes) -> Message:
             return Record(*words, float(seconds), bool(same_for_all))
         if kind == "Stack":
             return Stack([(str(file), int(line)) for file, line in fields[0]])
+        if kind == "Names":
+            return Names({str(n): [str(name) for name in names] for n, names in fields[0].items()})
+        if kind == "OutOfTime":
+            return OutOfTime()
         if kind == "Finished":
             return Finished()
     except Exception as error:  # half a line, a number, ten thousand brackets: all may come
@@ -69,14 +83,18 @@ class Account:
 
     Attributes:
         records: Of its tests, in the order in which they ended.
-        stack: Where the code was shortly before its time was over, or None.
+        stacks: Where the code was as its time ran out, the latest last.
+        tests: The names of the tests of each exercise, if it was asked for them.
+        out_of_time: Whether it has said that its time is over.
         finished: Whether it has said that all is done.
     """
 
     def __init__(self) -> None:
         """Nothing has been told."""
         self.records: list[Record] = []
-        self.stack: Stack | None = None
+        self.stacks: list[Stack] = []
+        self.tests: dict[str, list[str]] = {}
+        self.out_of_time = False
         self.finished = False
         self._size = 0
 
@@ -93,6 +111,10 @@ class Account:
             case Record() as record:
                 self.records.append(record)
             case Stack() as stack:
-                self.stack = stack
+                self.stacks.append(stack)
+            case Names(of):
+                self.tests = of
+            case OutOfTime():
+                self.out_of_time = True
             case Finished():
                 self.finished = True

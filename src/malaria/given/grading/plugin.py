@@ -25,6 +25,7 @@ from malaria.given.grading.outcome import Outcome, Record
 from malaria.given.grading.pytest_internals import TerminalReporter
 from malaria.given.grading.running import LIMIT, Items, by_exercise, number_of
 from malaria.given.grading.session import VERDICTS
+from malaria.given.system.accelerators import hide_accelerators
 
 MOST_COLUMNS = 100  # of a sentence: longer lines are hard to read
 
@@ -41,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         type=float,
         default=LIMIT,
-        help=f"for the tests of one exercise; default: {LIMIT:.0f}",
+        help=f"of CPU time for the tests of one exercise; default: {LIMIT:.0f}",
     )
     group.addoption(
         "--in-process",
@@ -78,7 +79,12 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set the switch before a lesson module is imported; notebook kernels inherit it."""
+    """Set the switch before a lesson module is imported; notebook kernels inherit it.
+
+    They and all that grades use the CPU.
+    """
+    if config.rootpath == malaria.PROJECT:
+        hide_accelerators()
     modules = config.getoption("--modules")
     if modules:
         try:
@@ -102,7 +108,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.has_plugin("nbval"):
         # The kernel of this environment, whatever else is installed.
         config.option.nbval_current_env = True
-        config.option.nbval_cell_timeout = 300  # seconds; its own default is half an hour
+        config.option.nbval_cell_timeout = 1200  # seconds, for a busy machine
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

@@ -1,7 +1,5 @@
 """The one way to start pytest from Python: to have something graded, or to have its tests."""
 
-import contextlib
-import io
 import json
 import subprocess
 import sys
@@ -40,20 +38,6 @@ def collected(arguments: Sequence[str], loop: Callable[[pytest.Config, Items], N
     _start([*arguments, "--collect-only"], run := _Run(loop))
     if not run.looped:
         raise ValueError(run.why("The tests could not be read."))
-
-
-def graded_here(*arguments: str) -> list[Verdict]:
-    """The verdicts of a pytest in this process, where TensorFlow may have been in use already.
-
-    Raises:
-        ValueError: Nothing could be graded.
-        KeyboardInterrupt: Ctrl-C was pressed.
-    """
-    with contextlib.redirect_stdout(io.StringIO()):
-        _start([*QUIET, "--in-process", *arguments], run := _Run())
-    if not run.verdicts:
-        raise ValueError(run.why("Nothing could be graded."))
-    return run.verdicts
 
 
 def graded(*arguments: str) -> list[Verdict]:

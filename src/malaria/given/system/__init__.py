@@ -1,7 +1,9 @@
 """What the operating system has to be asked for.
 
-whole.py        files and folders written whole or not at all
-json_file.py    JSON files
-lock.py         two runs must not write to one folder at once
-quiet_start.py  importing TensorFlow without its greetings
+whole.py         files and folders written whole or not at all
+json_file.py     JSON files
+lock.py          two runs must not write to one folder at once
+quiet_start.py   importing TensorFlow without its greetings
+cpu_time.py      how much a process has computed
+accelerators.py  hiding them from what only grades
 """
