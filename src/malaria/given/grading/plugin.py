@@ -135,8 +135,9 @@ def refuse_other_runners(config: pytest.Config) -> None:
 
 def ask_for_all(config: pytest.Config) -> None:
     """Let `pytest` mean all exercises in the folders of the project that hold no tests, too."""
-    asked_nothing = config.args_source is config.ArgsSource.INVOCATION_DIR
     folder = config.invocation_params.dir
+    inside = folder.is_relative_to(malaria.PROJECT)
+    asked_nothing = inside and config.args_source is config.ArgsSource.INVOCATION_DIR
     notebooks = getattr(config.option, "nbval", False) or getattr(config.option, "nbval_lax", False)
     if asked_nothing and not notebooks and not folder.is_relative_to(malaria.TESTS / "course"):
         config.args[:] = [str(malaria.TESTS)]
