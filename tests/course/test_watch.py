@@ -172,7 +172,7 @@ def test_watch_without_standard_input(tmp_path):
         assert watched.line_with("Watching")
         module.write_text(f"{source}\n\n{stub}", encoding="utf-8")
         assert watched.line_with("Next: exercise 1.1")
-        changed = source.replace("np.intersect1d", "1 * np.intersect1d")
+        changed = source.replace("return np.intersect1d", "pass\n    return np.intersect1d")
         module.write_text(f"{changed}\n\n{stub}", encoding="utf-8")
         assert watched.line_with("Grading") == "Grading 1.4 ...\n"
         assert watched.line_with("Next: exercise 1.1")
