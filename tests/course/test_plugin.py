@@ -1,6 +1,9 @@
 """What ties the grading desk to pytest, hook by hook; in folders that are not the course's."""
 
 import json
+import subprocess
+import sys
+import types
 
 import _pytest.capture
 import _pytest.runner
@@ -8,6 +11,11 @@ import _pytest.tmpdir
 import pytest
 
 from malaria import PROJECT
+from malaria.given.exercises import EXERCISES
+from malaria.given.grading import session
+from malaria.given.grading.outcome import Outcome, Record
+from malaria.given.grading.scoreboard import in_words, next_step, one_by_one, table
+from malaria.given.grading.verdict import Verdict
 
 pytest_plugins = ["pytester"]
 
@@ -102,3 +110,156 @@ def test_pytest_has_the_private_parts_that_are_used(request):
     assert request.config.pluginmanager.hasplugin("capturemanager")
     reporter = request.config.pluginmanager.getplugin("terminalreporter")
     assert reporter is None or reporter._tw.fullwidth > 0
+
+
+def test_another_copy_of_the_course_is_refused(pytester):
+    """In silence the modules of the installed one would be graded."""
+    copy = pytester.path / session.PLUGIN
+    copy.parent.mkdir(parents=True)
+    copy.touch()
+    pytester.makepyprojecttoml("[tool.pytest.ini_options]")
+    pytester.makepyfile(NO_GRADE)
+    result = pytester.runpytest_subprocess()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{pytester.path} is not the copy of the course *{PROJECT}.*"])
+    below = pytester.mkdir("lessons")
+    for folder in (pytester.path, below):
+        command = [sys.executable, "-m", "malaria", "check", "1.1"]
+        said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert said.returncode == 2
+        assert said.stderr.startswith(f"malaria: {pytester.path} is not the copy of the course")
+
+
+XDIST = """
+def pytest_addoption(parser):
+    parser.addoption("--numprocesses", dest="numprocesses", type=int)
+    parser.addoption("--dist", default="no")
+"""
+
+
+@pytest.mark.parametrize("option", ["--numprocesses=2", "--dist=load"])
+def test_xdist_is_refused(run, pytester, option):
+    """It would leave the desk no tests."""
+    pytester.makepyfile(imitation=XDIST)
+    pytester.syspathinsert()
+    result = run(SETTINGS, "-p", "imitation", option)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*leave out the options of pytest-xdist, such as -n."])
+    assert run(SETTINGS, "-p", "imitation", "--numprocesses=0").ret == 0
+
+
+def test_python_without_assertions_is_refused(run, monkeypatch):
+    """Everything would pass."""
+    monkeypatch.setenv("PYTHONOPTIMIZE", "1")
+    result = run(SETTINGS)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*Python leaves out all assertions*"])
+    result.stderr.no_fnmatch_line("Traceback*")
+    with pytest.raises(ValueError, match="leaves out all assertions"):
+        optimized(session.graded)
+
+
+def optimized(function):
+    """Call a function as if Python had been started with -O."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            session, "sys", types.SimpleNamespace(flags=types.SimpleNamespace(optimize=1))
+        )
+        return function()
+
+
+def test_a_cache_that_cannot_be_written_is_no_fault(run, pytester):
+    """The checkout may be another user's."""
+    (pytester.path / "cache").write_text("a file where a folder should be", encoding="utf-8")
+    result = run(SETTINGS, "-p", "cacheprovider", "-o", f"cache_dir={pytester.path / 'cache'}")
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("*PytestCacheWarning*")
+
+
+def in_project(folder, *arguments):
+    """A pytest in a folder of the project: its status, what it said."""
+    finished = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "--modules=solutions",
+            *arguments,
+        ],
+        cwd=PROJECT / folder,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    return finished.returncode, finished.stdout
+
+
+def test_in_a_folder_without_tests_all_exercises_are_meant():
+    """In `src/malaria`, where a learner is, "no tests ran" would say little."""
+    status, said = in_project("src/malaria", "--collect-only", "-q", "-m", "exercise_1_4")
+    assert status == 0
+    assert "tests/test_train_test_split.py::" in said
+    assert "tests/course" not in said
+
+
+def test_a_part_of_the_tests_earns_no_points(tmp_path):
+    """Chosen by node id or by -k, in words, table and JSON; a whole exercise earns all."""
+    file, json_file = "tests/test_train_test_split.py", tmp_path / "verdicts.json"
+    tests = in_project(".", "--collect-only", "-q", file, "-m", "exercise_1_4")[1].splitlines()
+    tests = [line for line in tests if "::" in line]
+    name = tests[0].rpartition("::")[2].partition("[")[0]
+    for chosen in ((tests[0],), (file, "-k", name), (file, "--deselect", tests[0])):
+        status, said = in_project(".", *chosen, "-m", "exercise_1_4", f"--json={json_file}")
+        assert status == 1
+        assert f"of its {len(tests)} tests were run, and only all earn" in " ".join(said.split())
+        assert "0/1 points, 1 done so far" in said
+        assert "Next: exercise 1.4" in said
+        content = json.loads(json_file.read_text(encoding="utf-8"))
+        assert content["points"] == 0
+        assert content["exercises"][0]["outcome"] == "done so far"
+    for chosen in ((*tests,), (file, "-k", "leaked_patients"), (file, "-m", "exercise_1_4")):
+        status, said = in_project(".", *chosen, f"--json={json_file}")
+        assert status == 0
+        assert "1/1" in said
+
+
+def verdicts(*outcomes):
+    """Verdicts on the first exercises of the course."""
+    return [
+        Verdict(exercise.number, outcome)
+        for exercise, outcome in zip(EXERCISES, outcomes, strict=False)
+    ]
+
+
+def test_the_next_exercise_is_the_first_that_is_not_done():
+    """Whatever order they were graded in; after the last, what comes then is named."""
+    done, wrong = Outcome.DONE, Outcome.WRONG
+    assert next_step(verdicts(done, wrong, wrong)[::-1]).startswith("Next: exercise 1.2,")
+    assert "malaria progress" in next_step(verdicts(done, done))
+    end = " ".join(next_step(verdicts(*[done] * len(EXERCISES))).split())
+    assert "`malaria train` trains your modules, and lesson 7" in end
+
+
+@pytest.mark.parametrize("width", [44, 60, 80])
+def test_the_score_fits_into_the_terminal(width):
+    """In a window beside an editor, too."""
+    some = verdicts(*2 * len(EXERCISES) * list(Outcome))
+    lines = "\n".join([*table(some, width), next_step(some, width)]).split("\n")
+    assert max(map(len, lines)) <= width
+
+
+def test_the_same_crash_is_told_once():
+    """A module that cannot be read concerns all its exercises."""
+    record = Record("test", Outcome.CRASHED, "SyntaxError in cnn_model.py, line 3: invalid syntax")
+    crashed = [Verdict.of(f"3.{k}", [record]) for k in (1, 2, 3)]
+    other = Verdict.of("4.1", [record._replace(sentence="ValueError")])
+    assert in_words([*crashed, other], 80) == [
+        f"Exercises 3.1, 3.2 and 3.3: crashed.\n  - {record.sentence}",
+        "Exercise 4.1, count_traces: crashed.\n  - ValueError",
+    ]
+    said = list(one_by_one([*crashed, other], 80))
+    assert "\n".join(said).count("SyntaxError") == 1
+    assert said[1] == "Exercise 3.2, conv2d: crashed, for the same reason as 3.1."

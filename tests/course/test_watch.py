@@ -2,6 +2,7 @@
 
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -11,6 +12,8 @@ import pytest
 
 from malaria import REFERENCE
 from malaria.given.command_line import watch
+from malaria.given.command_line.learn import hints_in_words
+from malaria.given.exercises import hints
 from malaria.given.exercises.changes import parts_of, touched
 from tests.course.submissions import SEES, submission
 
@@ -20,7 +23,7 @@ PATIENCE = 120  # seconds for a line, on a busy machine
 class Watch:
     """`malaria watch` on a folder, and what it says."""
 
-    def __init__(self, folder, stdin):
+    def __init__(self, folder, stdin, **options):
         """Start it."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "malaria", "watch"],
@@ -29,6 +32,7 @@ class Watch:
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
+            **options,
         )
         self._lines = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -127,3 +131,68 @@ def test_watch_grades_what_a_save_touches(tmp_path):
     assert len(touched("train_test_split", before, parts_of(file))) == 5
     file.write_text("def broken(:", encoding="utf-8")
     assert len(touched("train_test_split", before, parts_of(file))) == 5
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends the signal of Ctrl-C")
+@pytest.mark.parametrize("line", ["Loading", "Watching"])
+def test_ctrl_c_ends_watch_with_130(tmp_path, ctrl_c_is_heard, line):
+    """While it starts, and later."""
+    watched = Watch(submission(tmp_path), subprocess.DEVNULL)
+    try:
+        assert watched.line_with(line)
+        watched.process.send_signal(signal.SIGINT)
+        assert watched.process.wait(timeout=PATIENCE) == 130
+    finally:
+        watched.close()
+
+
+def test_ctrl_c_in_an_import_is_not_lost(ctrl_c_is_heard):
+    """A library may make another error of it, or none."""
+    for error in (ImportError, None):
+        with pytest.raises(KeyboardInterrupt), watch.ctrl_c_is_not_lost():
+            swallow_ctrl_c(error)
+    with pytest.raises(ImportError), watch.ctrl_c_is_not_lost():
+        raise ImportError
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def swallow_ctrl_c(error):
+    """What an import that answers for all errors does of Ctrl-C."""
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        if error is not None:
+            raise error from None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="closes a file by its number")
+def test_watch_without_standard_input(tmp_path):
+    """As a service, or behind `<&-`: no keys, but it grades; what comes next is what is left."""
+    folder = submission(tmp_path)
+    module = folder / "train_test_split.py"
+    source = module.read_text(encoding="utf-8")
+    stub = "def patient_of(path):\n    raise NotImplementedError('Exercise 1.1: do it')\n"
+    watched = Watch(folder, subprocess.DEVNULL, preexec_fn=lambda: os.close(0))
+    try:
+        assert watched.line_with("Watching")
+        module.write_text(f"{source}\n\n{stub}", encoding="utf-8")
+        assert watched.line_with("Next: exercise 1.1")
+        changed = source.replace("return np.intersect1d", "pass\n    return np.intersect1d")
+        module.write_text(f"{changed}\n\n{stub}", encoding="utf-8")
+        assert watched.line_with("Grading") == "Grading 1.4 ...\n"
+        assert watched.line_with("Next: exercise 1.1")
+    finally:
+        watched.close()
+
+
+def test_a_hint_that_cannot_be_counted_is_shown(tmp_path, monkeypatch):
+    """All three, because otherwise nobody could come to the second; with a word."""
+    place = tmp_path / "progress"
+    monkeypatch.setattr(hints, "PROGRESS", place)
+    assert hints_in_words("1.1").count("\n1.") == 0
+    (place / "hints.json").write_text("[]", encoding="utf-8")
+    damaged = hints_in_words("1.1")
+    monkeypatch.setattr(hints, "PROGRESS", place / "hints.json" / "no folder")
+    for words in (damaged, hints_in_words("1.1")):
+        assert "\n3. " in words
+        assert "it cannot be counted" in " ".join(words.split())

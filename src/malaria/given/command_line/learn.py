@@ -1,14 +1,14 @@
 """`malaria check`, `progress`, `hint`, `reset` and `solution`: for whoever does the exercises."""
 
-import textwrap
+import shutil
+from functools import partial
 
 import malaria
 from malaria.given.exercises import EXERCISES, exercise_of, hints, reference, reset
 from malaria.given.grading import scoreboard
 from malaria.given.grading.outcome import Outcome
-from malaria.given.grading.session import graded
-
-WIDTH = 80  # columns of a terminal that nobody has widened
+from malaria.given.grading.session import graded, refuse_another_copy
+from malaria.given.grading.verdict import folded
 
 
 def add_parser(commands):
@@ -31,7 +31,7 @@ def add_parser(commands):
 def _add(commands, name, function, text):
     """Add a command; returns its parser."""
     parser = commands.add_parser(name, help=text, description=f"{text.capitalize()}.")
-    parser.set_defaults(run=function)
+    parser.set_defaults(run=partial(in_this_copy, function))
     return parser
 
 
@@ -40,6 +40,12 @@ def _add_for_one(commands, name, function, text):
     parser = _add(commands, name, function, text)
     parser.add_argument("number", metavar="EXERCISE", help="such as 3.2")
     return parser
+
+
+def in_this_copy(function, arguments):
+    """Run a command, unless the learner is in another copy of the course."""
+    refuse_another_copy()
+    return function(arguments)
 
 
 def verdict_on(number):
@@ -51,32 +57,44 @@ def verdict_on(number):
 def check(arguments):
     """Grade one exercise; the exit status is 0 if it is done."""
     verdict = verdict_on(arguments.number)
-    print(verdict.text(WIDTH))
+    print(verdict.text(width()))
     return 0 if verdict.outcome is Outcome.DONE else 1
 
 
 def progress(arguments):
     """Grade all exercises; the exit status is 0 if all are done."""
     verdicts = graded()
-    print("\n".join([*scoreboard.table(verdicts), "", scoreboard.next_step(verdicts)]))
+    table, step = scoreboard.table(verdicts, width()), scoreboard.next_step(verdicts, width())
+    print("\n".join([*table, "", step]))
     done = [verdict for verdict in verdicts if verdict.outcome is Outcome.DONE]
     return 0 if len(done) == len(EXERCISES) else 1
 
 
 def show_hint(arguments):
     """Print the hints for an exercise so far, and one more."""
-    shown = hints.next_hints(arguments.number)
-    print(listed(shown))
-    print(f"Hint {len(shown)} of 3." if len(shown) < 3 else "That was the last hint of 3.")
+    print(hints_in_words(arguments.number))
     return 0
 
 
-def listed(shown):
-    """Hints as a numbered list."""
-    return "\n".join(
-        textwrap.fill(f"{k}. {text}", WIDTH, subsequent_indent="   ")
-        for k, text in enumerate(shown, start=1)
-    )
+def hints_in_words(number):
+    """The hints for an exercise so far and one more, and how many there are.
+
+    All of them, where it cannot be remembered which was the last: otherwise nobody could come to
+    the second.
+    """
+    try:
+        shown = hints.next_hints(number)
+        last = f"Hint {len(shown)} of 3." if len(shown) < 3 else "That was the last hint of 3."
+    except hints.CannotCountError as error:
+        shown = exercise_of(number).hints
+        last = f"These are all 3, because it cannot be counted which you have seen: {error}."
+    lines = [folded(f"{k}. {text}", width(), "", "   ") for k, text in enumerate(shown, start=1)]
+    return "\n".join([*lines, folded(last, width(), "", "")])
+
+
+def width():
+    """The columns of the terminal, but no more than can be read well."""
+    return min(shutil.get_terminal_size().columns, scoreboard.WIDTH)
 
 
 def put_back(arguments):

@@ -12,15 +12,15 @@ from functools import partial
 from pathlib import Path
 
 import malaria
-from malaria.given.command_line.learn import WIDTH, listed
-from malaria.given.exercises import BY_NUMBER, EXERCISES, following
+from malaria.given.command_line.learn import hints_in_words, width
+from malaria.given.exercises import BY_NUMBER, EXERCISES
 from malaria.given.exercises.changes import parts_of, touched
-from malaria.given.exercises.hints import next_hints
 from malaria.given.grading import pytest_internals, scoreboard
 from malaria.given.grading.desk import grade_all
 from malaria.given.grading.isolation import CAN_FORK
 from malaria.given.grading.outcome import Outcome
-from malaria.given.grading.session import QUIET, collected
+from malaria.given.grading.session import QUIET, collected, refuse_another_copy
+from malaria.given.grading.verdict import Verdict
 from malaria.given.system.accelerators import hide_accelerators
 from malaria.given.system.quiet_start import import_tensorflow
 
@@ -47,23 +47,57 @@ def add_parser(commands):
 
 def run(arguments):
     """Run the command until it is stopped; returns the exit status."""
+    refuse_another_copy()
     if CAN_FORK:
+        print("Loading TensorFlow and the tests, which takes some seconds ...", flush=True)
         # Loaded and collected once: every grading is a fork that has it already. No operation may
         # run here, because TensorFlow's threads do not survive a fork.
         hide_accelerators()
-        import_tensorflow()
-        files = [f"{malaria.TESTS}/test_{name}.py" for name in malaria.LESSON_MODULES]
-        collected([*QUIET, *files], watch_in_forks)
+        with ctrl_c_is_not_lost():
+            import_tensorflow()
+            files = [f"{malaria.TESTS}/test_{name}.py" for name in malaria.LESSON_MODULES]
+            collected([*QUIET, *files], watch_in_forks)
     else:
         watch_saves(StartedGrading)
     print("Ended.")
     return 0
 
 
+@contextlib.contextmanager
+def ctrl_c_is_not_lost():
+    """Raise `KeyboardInterrupt` also where a library has made another error of Ctrl-C.
+
+    It comes in the middle of an import, and TensorFlow and pytest answer for errors of imports.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:  # in the background
+        yield
+        return
+    pressed = False
+
+    def answer(signum, frame):
+        nonlocal pressed
+        pressed = True
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, answer)
+    try:
+        yield
+    except Exception:
+        if not pressed:
+            raise
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
+
+
 def watch_in_forks(config, items_of):
     """Grade each save in a fork of this process, in which the tests are collected."""
     pytest_internals.release_terminal(config)
-    watch_saves(partial(ForkedGrading, config, items_of))
+    # One byte for each exercise that is known to be done, which all forks share.
+    done = multiprocessing.get_context("fork").RawArray("b", len(EXERCISES))
+    watch_saves(partial(ForkedGrading, config, items_of, done))
 
 
 def watch_saves(start):
@@ -77,7 +111,7 @@ def watch_saves(start):
 
     watching = Watching(malaria.modules_in_use, start)
     announced = False
-    with single_keys():
+    with single_keys(), contextlib.closing(watching):
         for changes in watch(
             watching.folder,
             watch_filter=lambda _, path: Path(path).stem in watching.seen and path.endswith(".py"),
@@ -85,7 +119,6 @@ def watch_saves(start):
             step=STEP,
             rust_timeout=TURN,
             yield_on_timeout=True,
-            raise_interrupt=False,
             recursive=False,
         ):
             if not announced:  # the first turn comes when the folder is really being watched
@@ -100,7 +133,6 @@ def watch_saves(start):
                 break
             if key == "h":
                 watching.give_hint()
-    watching.stop()
 
 
 class Watching:
@@ -126,14 +158,15 @@ class Watching:
         before, self.seen[module] = self.seen[module], parts_of(self._file(module))
         numbers = touched(module, before, self.seen[module])
         if numbers:
-            self.stop()
+            self.close()
+            print(f"\nGrading {', '.join(numbers)} ...", flush=True)
             self._grading, self._current = self._start(numbers), numbers[0]
 
     def give_hint(self):
         """Print the hints for the exercise at hand so far, and one more."""
-        print(f"\nExercise {self._current}:\n{listed(next_hints(self._current))}", flush=True)
+        print(f"\nExercise {self._current}:\n{hints_in_words(self._current)}", flush=True)
 
-    def stop(self):
+    def close(self):
         """Stop the grading at work."""
         if self._grading is not None:
             self._grading.stop()
@@ -142,17 +175,16 @@ class Watching:
 class ForkedGrading:
     """A grading in a fork of this process, which has TensorFlow and the tests already."""
 
-    def __init__(self, config, items_of, numbers):
+    def __init__(self, config, items_of, done, numbers):
         """Begin."""
-        chosen = {number: items_of[number] for number in numbers}
         fork = multiprocessing.get_context("fork")
-        self._process = fork.Process(target=self._grade, args=(config, chosen))
+        self._process = fork.Process(target=self._grade, args=(config, items_of, done, numbers))
         self._process.start()
 
-    def _grade(self, config, items_of):
+    def _grade(self, *arguments):
         signal.signal(signal.SIGINT, signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt):  # a newer save is on its way
-            print_verdicts(config, items_of)
+            print_verdicts(*arguments)
 
     def stop(self):
         """End it, with all that it has started."""
@@ -182,18 +214,40 @@ class StartedGrading:
         self._process.wait()
 
 
-def print_verdicts(config, items_of):
-    """Grade exercises, print the verdicts as they come, and then what to do next."""
-    started, verdicts = time.monotonic(), []
-    print(flush=True)
-    for verdict, _ in grade_all(config, items_of):
-        verdicts.append(verdict)
-        print(verdict.text(WIDTH), flush=True)
-    if any(verdict.outcome is not Outcome.DONE for verdict in verdicts):
-        print(scoreboard.next_step(verdicts))
-    elif (exercise := following(verdicts[-1].number)) is not None:
-        print(f"Next: exercise {exercise.number}, {exercise.name}.")
+def print_verdicts(config, items_of, done, numbers):
+    """Grade some exercises, print the verdicts as they come, and then what to do next.
+
+    Args:
+        config: pytest's.
+        items_of: The tests of each exercise, in the order of the course.
+        done: For each exercise in that order whether it is known to be done; is brought up to date.
+        numbers: The exercises to grade.
+    """
+    started, verdicts, places = time.monotonic(), [], list(items_of)
+
+    def graded(some):
+        for number in some:
+            done[places.index(number)] = False
+        for verdict, _ in grade_all(config, {number: items_of[number] for number in some}):
+            done[places.index(verdict.number)] = verdict.outcome is Outcome.DONE
+            verdicts.append(verdict)
+            yield verdict
+
+    for words in scoreboard.one_by_one(graded(numbers), width()):
+        print(words, flush=True)
     print(f"({time.monotonic() - started:.1f} s)", flush=True)
+    if all(verdict.outcome is Outcome.DONE for verdict in verdicts):
+        print("Looking for the first exercise that is not done ...", flush=True)
+        unknown = [number for number in places if not done[places.index(number)]]
+        with contextlib.closing(graded(unknown)) as rest:
+            next((verdict for verdict in rest if verdict.outcome is not Outcome.DONE), None)
+        graded_now = {verdict.number for verdict in verdicts}
+        verdicts += [
+            Verdict(number)
+            for number, known in zip(places, done, strict=True)
+            if known and number not in graded_now
+        ]
+    print(scoreboard.next_step(verdicts, width()), flush=True)
 
 
 @contextlib.contextmanager
@@ -201,8 +255,8 @@ def single_keys():
     """Let single keys be read without Enter, where there is a terminal that can."""
     before = None
     if termios is not None:
-        # What it raises if stdin is not a terminal, is closed, or does not exist.
-        with contextlib.suppress(termios.error, OSError, ValueError, AttributeError):
+        # What it raises if stdin is not a terminal, is closed, or is None.
+        with contextlib.suppress(termios.error, OSError, ValueError, TypeError):
             before = termios.tcgetattr(sys.stdin)
             tty.setcbreak(sys.stdin)
     try:

@@ -10,7 +10,7 @@ running.py           runs the tests of an exercise, one after the other
 standing_in.py       the reference in place of a learner's other exercises
 judge.py             what a test raised, in a word and a sentence
 nearest_name.py      the name most like one that is missing
-outcome.py           the five outcomes, and the record of a test
+outcome.py           the outcomes, and the record of a test
 verdict.py           the verdict on an exercise, and its words
 diagnosis.py         which known mistake behaves like a wrong answer
 behaviour.json       how each of them behaves; `make behaviour` stores it

@@ -1,4 +1,4 @@
-"""How a test came out: one of five outcomes, and all that is to be known of it."""
+"""How a test or an exercise came out, and all that is to be known of a test."""
 
 from collections.abc import Iterable
 from enum import Enum
@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 class Outcome(Enum):
     """From the best to the worst. The value is the word, which JSON has as well.
+
+    `DONE_SO_FAR` is of exercises only: what was chosen of its tests passed, and that was not all.
 
     Attributes:
         letter: Stands for it while the tests run, so that no colour is needed.
@@ -17,6 +19,7 @@ class Outcome(Enum):
     colour: dict[str, bool]
 
     DONE = "done", ".", {"green": True}
+    DONE_SO_FAR = "done so far", ".", {"yellow": True}
     NOT_STARTED = "not started", "-", {"cyan": True}
     WRONG = "wrong", "W", {"red": True}
     CRASHED = "crashed", "C", {"red": True, "bold": True}

@@ -9,6 +9,7 @@ import importlib
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,12 @@ from malaria.given.grading.judge import judge
 from malaria.given.grading.outcome import Outcome, Record
 from malaria.given.grading.pytest_internals import TerminalReporter
 from malaria.given.grading.running import LIMIT, Items, by_exercise, number_of
-from malaria.given.grading.session import VERDICTS
+from malaria.given.grading.session import (
+    VERDICTS,
+    is_course,
+    refuse_another_copy,
+    refuse_without_assertions,
+)
 from malaria.given.system.accelerators import hide_accelerators
 
 MOST_COLUMNS = 100  # of a sentence: longer lines are hard to read
@@ -83,8 +89,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
     They and all that grades use the CPU.
     """
-    if config.rootpath == malaria.PROJECT:
+    if is_course(config.rootpath):
+        try:
+            refuse_another_copy(config.rootpath)
+            refuse_without_assertions()
+        except ValueError as error:
+            raise pytest.UsageError(str(error)) from None
         hide_accelerators()
+        refuse_other_runners(config)
+        ask_for_all(config)
     modules = config.getoption("--modules")
     if modules:
         try:
@@ -109,6 +122,28 @@ def pytest_configure(config: pytest.Config) -> None:
         # The kernel of this environment, whatever else is installed.
         config.option.nbval_current_env = True
         config.option.nbval_cell_timeout = 1200  # seconds, for a busy machine
+
+
+def refuse_other_runners(config: pytest.Config) -> None:
+    """Refuse pytest-xdist, which takes the tests to processes of its own, away from the desk."""
+    option = config.option
+    spread = getattr(option, "numprocesses", None) or getattr(option, "dist", "no") != "no"
+    if spread or getattr(option, "tx", None) or getattr(option, "looponfail", False):
+        raise pytest.UsageError(
+            "The course starts a process for each exercise itself, several at a time: leave out the"
+            " options of pytest-xdist, such as -n."
+        )
+
+
+def ask_for_all(config: pytest.Config) -> None:
+    """Let `pytest` mean all exercises in the folders of the project that hold no tests, too."""
+    folder = config.invocation_params.dir
+    inside = folder.is_relative_to(malaria.PROJECT)
+    asked_nothing = inside and config.args_source is config.ArgsSource.INVOCATION_DIR
+    notebooks = getattr(config.option, "nbval", False) or getattr(config.option, "nbval_lax", False)
+    if asked_nothing and not notebooks and not folder.is_relative_to(malaria.TESTS / "course"):
+        config.args[:] = [str(malaria.TESTS)]
+        config.args_source = config.ArgsSource.TESTPATHS
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -175,7 +210,9 @@ def grade(session: pytest.Session, items_of: Items) -> None:
     where = Where.FORK if CAN_FORK and not option.no_fork else Where.WORKER
     if option.in_process or option.usepdb:
         where = Where.HERE
+    all_tests = numbers_of_tests(items_of)
     for verdict, records in grade_all(config, items_of, option.time_limit, where):
+        verdict.among(all_tests[verdict.number])
         config.stash[VERDICTS].append(verdict)
         for item, record in zip(items_of[verdict.number], records, strict=True):
             item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
@@ -183,6 +220,13 @@ def grade(session: pytest.Session, items_of: Items) -> None:
             item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         if session.shouldfail:
             raise session.Failed(session.shouldfail)
+
+
+def numbers_of_tests(items_of: Items) -> Counter[str]:
+    """How many tests each exercise has in the files of those chosen, by its number."""
+    files = {item.getparent(pytest.Module) for items in items_of.values() for item in items}
+    every = (item for file in files for item in pytest_internals.all_tests(file))
+    return Counter(number for item in every if (number := number_of(item)))
 
 
 def report_of(item: pytest.Item, record: Record) -> pytest.TestReport:
@@ -209,8 +253,14 @@ def pytest_report_teststatus(report: Any) -> tuple[str, str, tuple[str, dict[str
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the verdicts for machines: also none, and also where no terminal is written to."""
+    """Write the verdicts for machines: also none, and also where no terminal is written to.
+
+    An exercise of which only a part was run is not done, so that the status is not 0 either.
+    """
     option = session.config.option
+    outcomes = {verdict.outcome for verdict in session.config.stash[VERDICTS]}
+    if Outcome.DONE_SO_FAR in outcomes and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if option.json and not option.collectonly:
         scoreboard.write_json(option.json, session.config.stash[VERDICTS])
 
@@ -220,15 +270,14 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     verdicts = config.stash[VERDICTS]
     if not verdicts:
         return
-    words = scoreboard.in_words(
-        verdicts, min(pytest_internals.columns(terminalreporter), MOST_COLUMNS)
-    )
+    width = pytest_internals.columns(terminalreporter)
+    words = scoreboard.in_words(verdicts, min(width, MOST_COLUMNS))
     if words:
         terminalreporter.section("what to look at")
         terminalreporter.write_line("\n\n".join(words))
     terminalreporter.section("score")
-    terminalreporter.write_line("\n".join(scoreboard.table(verdicts)))
+    terminalreporter.write_line("\n".join(scoreboard.table(verdicts, width)))
     terminalreporter.write_line("")
-    terminalreporter.write_line(scoreboard.next_step(verdicts))
+    terminalreporter.write_line(scoreboard.next_step(verdicts, min(width, scoreboard.WIDTH)))
     if config.option.json:
         terminalreporter.write_line(f"The verdicts are in {config.option.json}.")

@@ -3,6 +3,7 @@
 `tests/course/test_plugin.py` names them too, so that a pytest without one of them is told at once.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,15 @@ def capture_anew(config: pytest.Config) -> None:
     own = CaptureManager(config.option.capture)
     config.pluginmanager.register(own, "capturemanager")
     own.start_global_capturing()
+
+
+def all_tests(collector: pytest.Collector) -> Iterator[pytest.Item]:
+    """All tests of a file that was collected, chosen or not."""
+    for node in collector.collect():
+        if isinstance(node, pytest.Collector):
+            yield from all_tests(node)
+        else:
+            yield node
 
 
 def columns(reporter: TerminalReporter) -> int:

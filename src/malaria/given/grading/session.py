@@ -19,8 +19,46 @@ QUIET = (
     *("-p", "no:terminal"),
     *("-p", "no:cacheprovider"),
 )
+PLUGIN = Path(__file__).with_name("plugin.py").relative_to(PROJECT)  # in every copy of the course
 LAST_WORDS = 500  # characters of what pytest printed; why it stopped is at the end
 VERDICTS = pytest.StashKey[list[Verdict]]()  # where the plugin puts them, in pytest's config
+
+
+def is_course(folder: Path) -> bool:
+    """Whether a folder is a copy of this course, the one that is installed or another."""
+    return (folder / PLUGIN).is_file()
+
+
+def refuse_another_copy(*folders: Path) -> None:
+    """Refuse to work in another copy of the course: this one's modules would be meant, in silence.
+
+    Args:
+        folders: Where the learner is; by default the working directory and those above it.
+
+    Raises:
+        ValueError: One of them is such a copy.
+    """
+    here = Path.cwd()
+    for folder in folders or (here, *here.parents):
+        if is_course(folder) and not folder.samefile(PROJECT):
+            raise ValueError(
+                f"{folder} is not the copy of the course that is installed here: that is {PROJECT}."
+                f" Use the environment of {folder}, or install that copy: `python -m pip install"
+                f" --editable {folder}`."
+            )
+
+
+def refuse_without_assertions() -> None:
+    """Refuse to grade where tests cannot fail.
+
+    Raises:
+        ValueError: Python leaves assertions out.
+    """
+    if sys.flags.optimize:
+        raise ValueError(
+            "Python leaves out all assertions, so that everything would pass: unset PYTHONOPTIMIZE,"
+            " and start Python without -O."
+        )
 
 
 def collected(arguments: Sequence[str], loop: Callable[[pytest.Config, Items], None]) -> None:
@@ -34,6 +72,7 @@ def collected(arguments: Sequence[str], loop: Callable[[pytest.Config, Items], N
         ValueError: The tests could not be collected.
         KeyboardInterrupt: Ctrl-C was pressed.
     """
+    refuse_without_assertions()
     # With --collect-only the desk does not grade on its own account.
     _start([*arguments, "--collect-only"], run := _Run(loop))
     if not run.looped:
@@ -46,6 +85,8 @@ def graded(*arguments: str) -> list[Verdict]:
     Raises:
         ValueError: Nothing could be graded.
     """
+    refuse_another_copy()
+    refuse_without_assertions()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "verdicts.json"
         command = [sys.executable, "-m", "pytest", f"--json={file}", "-p", "no:cacheprovider"]
@@ -55,7 +96,7 @@ def graded(*arguments: str) -> list[Verdict]:
         content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     verdicts = [Verdict.from_dict(one) for one in content.get("exercises", [])]
     if not verdicts:
-        said = finished.stdout.strip()[-LAST_WORDS:]
+        said = (finished.stdout + finished.stderr).strip()[-LAST_WORDS:]
         raise ValueError(f"Nothing could be graded. The last that pytest said: {said}")
     return verdicts
 

@@ -25,6 +25,8 @@ class Verdict:
         diagnosis: The mistake that behaves the same, a sentence, or "".
         printed: What the learner's code printed in the tests that did not pass.
         seconds: How long the tests took.
+        tests: How many were chosen.
+        all_tests: How many the exercise has; where fewer were chosen, it is not done.
     """
 
     number: str
@@ -34,6 +36,8 @@ class Verdict:
     diagnosis: str = ""
     printed: str = ""
     seconds: float = 0.0
+    tests: int = 0
+    all_tests: int = 0
 
     @classmethod
     def of(cls, number: str, records: Iterable[Record], stood_in: bool = False) -> "Verdict":
@@ -48,12 +52,20 @@ class Verdict:
             [(record.test, record.sentence) for record in failed],
             stood_in,
             printed="\n".join(r.printed for r in records if r.outcome is not Outcome.DONE),
+            tests=len(records),
+            all_tests=len(records),
         )
+
+    def among(self, all_tests: int) -> None:
+        """Say how many tests the exercise has: if some were not chosen, it is not done."""
+        self.all_tests = all_tests
+        if self.outcome is Outcome.DONE and self.tests < all_tests:
+            self.outcome = Outcome.DONE_SO_FAR
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Verdict":
         """The verdict that `as_dict` was made of."""
-        known = {name.name: content[name.name] for name in fields(cls)}
+        known = {own.name: content[own.name] for own in fields(cls)}
         known["outcome"] = Outcome(content["outcome"])
         known["findings"] = [tuple(finding) for finding in content["findings"]]
         return cls(**known)
@@ -70,31 +82,41 @@ class Verdict:
         Args:
             width: Columns; only what cannot be cut, such as a path, is longer.
         """
-
-        def folded(line: str, first: str = "", others: str = "  ") -> str:
-            indents = {"initial_indent": first, "subsequent_indent": others}
-            whole = {"break_long_words": False, "break_on_hyphens": False}  # a path may be copied
-            return textwrap.fill(line, width, **indents, **whole)
-
         exercise = BY_NUMBER[self.number]
         title = f"Exercise {self.number}, {exercise.name}: {self.outcome.word}"
         if self.outcome is Outcome.DONE:
             helped = " (with the reference in place of your other exercises)"
-            return folded(f"{title} and right{helped if self.stood_in else ''}.")
+            return folded(f"{title} and right{helped if self.stood_in else ''}.", width)
+        if self.outcome is Outcome.DONE_SO_FAR:
+            part = f"{self.tests} of its {self.all_tests} tests were run, and only all earn points"
+            return folded(f"{title}: {part}.", width)
         if self.outcome is Outcome.NOT_STARTED:
-            return folded(f"{title}. Write it in {exercise.module}.py: {self.findings[0][1]}.")
-        parts = [folded(f"{title}.")]
+            write = f"Write it in {exercise.module}.py: {self.findings[0][1]}"
+            return folded(f"{title}. {write}.", width)
+        return "\n".join([folded(f"{title}.", width), *self.reasons(width)])
+
+    def reasons(self, width: int) -> list[str]:
+        """What there is to say of an exercise that is wrong, crashed or timed out."""
+        parts = []
         if self.diagnosis:
-            parts.append(folded(f"It behaves like this mistake: {self.diagnosis}", "  "))
+            sentence = f"It behaves like this mistake: {self.diagnosis}"
+            parts.append(folded(sentence, width, "  "))
         sentences = list(dict.fromkeys(sentence for _, sentence in self.findings))
         more = len(sentences) - FINDINGS
         counted = [f"and {more} more, which may have the same cause"] if more > 0 else []
         for sentence in sentences[:FINDINGS] + counted:
-            parts.append(folded(f"- {sentence}", "  ", "    "))
+            parts.append(folded(f"- {sentence}", width, "  ", "    "))
         printed = [line.rstrip() for line in self.printed.splitlines() if line.strip()]
         if printed:
             last = ", in its last lines" if len(printed) > PRINTED_LINES else ""
-            parts.append(folded(f"Your code printed{last}:", "  "))
+            parts.append(folded(f"Your code printed{last}:", width, "  "))
             for line in printed[-PRINTED_LINES:]:
-                parts.append(folded(line[:PRINTED_WIDTH], "    ", "    "))
-        return "\n".join(parts)
+                parts.append(folded(line[:PRINTED_WIDTH], width, "    ", "    "))
+        return parts
+
+
+def folded(line: str, width: int, first: str = "", others: str = "  ") -> str:
+    """A line in lines of at most `width` columns; only what cannot be cut is longer."""
+    indents = {"initial_indent": first, "subsequent_indent": others}
+    whole = {"break_long_words": False, "break_on_hyphens": False}  # a path may be copied
+    return textwrap.fill(line, width, **indents, **whole)
