@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from malaria.given.exercises import BY_NUMBER
+from tests import received
 
 
 class Example(NamedTuple):
@@ -57,12 +58,12 @@ class Example(NamedTuple):
 
 
 def arrays(nest):
-    """The arrays in a nest of tensors, arrays and numbers, a flat list."""
+    """The arrays in a nest of tensors, arrays, numbers and strings, a flat list."""
     if isinstance(nest, dict):
         nest = list(nest.values())
     if isinstance(nest, (list, tuple)):
         return [array for part in nest for array in arrays(part)]
-    return [np.asarray(nest)]
+    return [np.asarray(nest) if isinstance(nest, str) else received.array(nest)]
 
 
 def equal(first, second):
@@ -79,7 +80,8 @@ def dtype_kept(example):
         found = {a.dtype.name for a in example.result(dtype) if a.dtype.kind == "f"}
         asked = np.dtype(dtype).name
         assert found == {asked}, (
-            f"With inputs in {asked}, {example.name} returned {' and '.join(sorted(found))}."
+            f"With inputs in {asked}, {example.name} returned"
+            f" {' and '.join(sorted(found)) or 'no floats'}."
         )
 
 
@@ -102,7 +104,16 @@ def open_batch(example):
             everything[k] = batch
         return example.call(*everything, **seed)
 
-    found = arrays(compiled(*batches))
+    try:
+        found = arrays(compiled(*batches))
+    except (TypeError, ValueError) as error:
+        # What Python and TensorFlow say when None is taken for a size.
+        if "None" not in str(error):
+            raise
+        pytest.fail(
+            f"{example.name} cannot be compiled for an open batch size, which is None in"
+            " `images.shape[0]`: `tf.shape(images)[0]` is the size of the batch at hand."
+        )
     expected = example.result()
     shapes, asked = [a.shape for a in found], [a.shape for a in expected]
     assert shapes == asked, (

@@ -5,9 +5,11 @@
     python -m tests.try_answers --whole            every test, also after the first that rejects
     python -m tests.try_answers --store            all, whole: the learners' diagnosis is made of it
     python -m tests.try_answers --one-in 20        each twentieth of the wrong answers
+    python -m tests.try_answers --nonsense         what no exercise should return, in their place
     python -m tests.try_answers --json FILE        for machines
 
-A wrong answer must be rejected, a right one accepted; what the learner would read is printed.
+A wrong answer must be rejected, a right one accepted, and no test may stumble over what it gets;
+what the learner would read is printed.
 """
 
 import argparse
@@ -27,6 +29,7 @@ import malaria
 from malaria.given.exercises import BY_NUMBER, EXERCISES
 from malaria.given.grading import diagnosis, pytest_internals
 from malaria.given.grading.isolation import Child, End, run_children
+from malaria.given.grading.judge import STUMBLED
 from malaria.given.grading.outcome import Outcome, Record
 from malaria.given.grading.running import LIMIT, Items, in_fork, run_items
 from malaria.given.grading.session import QUIET, collected
@@ -35,8 +38,10 @@ from malaria.given.system.accelerators import hide_accelerators
 from malaria.given.system.quiet_start import import_tensorflow
 from malaria.given.system.whole import whole_file
 from tests import answers
+from tests.nonsense import nonsense
 
 SHOWN = 3  # sentences of an answer; a learner is told no more
+SHARED_BY_TESTS = ("graded", "oracles", "properties", "received", "refusals", "small_models")
 ORDER = {exercise.number: place for place, exercise in enumerate(EXERCISES)}
 
 
@@ -44,7 +49,7 @@ class Trial(NamedTuple):
     """An answer to be tried.
 
     Attributes:
-        kind: "wrong" or "right".
+        kind: "wrong", "right" or "nonsense".
         place: Its place among those of its kind.
         answer: The answer.
     """
@@ -54,8 +59,11 @@ class Trial(NamedTuple):
     answer: answers.Answer
 
 
-def trials(numbers: Iterable[str], one_in: int | None = None) -> list[Trial]:
+def trials(numbers: Iterable[str], one_in: int | None = None, kind: str = "") -> list[Trial]:
     """The answers to some exercises; with `one_in`, a sample of the wrong ones."""
+    if kind == "nonsense":
+        made = [answer for number in numbers for answer in nonsense(number)]
+        return [Trial(kind, place, answer) for place, answer in enumerate(made)][:: one_in or 1]
     chosen = [
         Trial(kind, place, answer)
         for kind, known in (("wrong", answers.WRONG), ("right", answers.RIGHT))
@@ -137,6 +145,15 @@ def verdict_on(result: dict[str, Any]) -> str:
     return "right" if end is End.FINISHED else end.value
 
 
+def rightly_judged(result: dict[str, Any]) -> bool:
+    """Whether an answer was judged as its kind should be, and no test stumbled over it.
+
+    Some nonsense is another form of the right thing: it may pass.
+    """
+    stumbled = any(STUMBLED in record.sentence for record in records_in(result))
+    return not stumbled and result["kind"] in ("nonsense", verdict_on(result))
+
+
 def behaviour_of(results: Iterable[dict[str, Any]]) -> dict[str, list[list[str]]]:
     """What the tests say about each wrong answer, as `diagnosis.find` reads it."""
     mistakes: dict[str, list[list[str]]] = {}
@@ -157,7 +174,7 @@ def sources_digest() -> str:
     modules = malaria.LESSON_MODULES
     grading = Path(diagnosis.__file__).parent
     files = [
-        *(malaria.TESTS / f"{k}.py" for k in ("refusals", "small_models", "oracles", "properties")),
+        *(malaria.TESTS / f"{k}.py" for k in SHARED_BY_TESTS),
         *(malaria.TESTS / f"test_{module}.py" for module in modules),
         *(malaria.TESTS / "answers" / f"{module}.py" for module in modules),
         *(malaria.REFERENCE / f"{module}.py" for module in modules),
@@ -180,18 +197,19 @@ def store(results: Iterable[dict[str, Any]]) -> None:
 
 
 def try_answers(
-    numbers: list[str], whole: bool = False, one_in: int | None = None
+    numbers: list[str], whole: bool = False, one_in: int | None = None, kind: str = ""
 ) -> list[dict[str, Any]]:
     """Try the answers to some exercises; what came out, in the order of the course.
 
-    With `whole`, all tests are run on each; with `one_in`, a sample of the wrong answers is tried.
+    With `whole`, all tests are run on each; with `one_in`, a sample of the wrong answers is tried;
+    with the kind "nonsense", that is tried in their place.
     """
     hide_accelerators()
     import_tensorflow()
     modules = list(dict.fromkeys(BY_NUMBER[number].module for number in numbers))
     for module in modules:
         importlib.import_module(f"tests.answers.{module}")
-    chosen = trials(numbers, one_in)
+    chosen = trials(numbers, one_in, kind)
     results: list[dict[str, Any]] = []
     collected(
         [*QUIET, "--modules=solutions", *(f"{malaria.TESTS}/test_{name}.py" for name in modules)],
@@ -206,6 +224,7 @@ def main() -> None:
     parser.add_argument("which", nargs="*", help="modules and numbers of exercises")
     parser.add_argument("--whole", action="store_true")
     parser.add_argument("--store", action="store_true")
+    parser.add_argument("--nonsense", action="store_true")
     parser.add_argument("--one-in", type=int, metavar="N")
     parser.add_argument("--json", metavar="FILE")
     arguments = parser.parse_args()
@@ -214,12 +233,14 @@ def main() -> None:
         for exercise in EXERCISES
         if not arguments.which or {exercise.number, exercise.module} & set(arguments.which)
     ]
-    if arguments.store and (arguments.which or arguments.one_in):
+    if arguments.store and (arguments.which or arguments.one_in or arguments.nonsense):
         parser.error("--store takes all answers")
-    results = try_answers(chosen, arguments.whole or arguments.store, arguments.one_in)
+    whole = arguments.whole or arguments.store
+    kind = "nonsense" if arguments.nonsense else ""
+    results = try_answers(chosen, whole, arguments.one_in, kind)
     misjudged = 0
     for result in results:
-        ok = verdict_on(result) == result["kind"]
+        ok = rightly_judged(result)
         misjudged += not ok
         mark = "ok       " if ok else "MISJUDGED"
         print(f"{mark} {result['kind']} {result['number']} {result['name']}: {result['sentence']}")
@@ -227,7 +248,7 @@ def main() -> None:
         for sentence in list(dict.fromkeys(failed))[:SHOWN]:
             print(f"            {sentence}")
     print(f"{len(results)} answers, {misjudged} misjudged")
-    if arguments.store:
+    if arguments.store and not misjudged:
         store(results)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:

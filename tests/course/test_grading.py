@@ -20,7 +20,7 @@ from malaria.given.exercises.reset import with_definitions
 from malaria.given.grading import session
 from malaria.given.grading.desk import complete, grade_exercise, grade_in
 from malaria.given.grading.isolation import End, Ended
-from malaria.given.grading.judge import judge
+from malaria.given.grading.judge import STUMBLED, judge
 from malaria.given.grading.messages import Stack
 from malaria.given.grading.outcome import Outcome, Record
 from malaria.given.grading.running import preserved_state
@@ -545,13 +545,13 @@ def raised_in(file, code):
         return error
 
 
-def test_only_a_test_can_tell_that_nothing_came_back():
-    """Elsewhere None may be an open batch size, or an object that has gone."""
+def test_an_error_in_a_learners_line_is_a_crash():
+    """In a test's own it is the test's to say what came back."""
     code = "None.shape"
     tests, elsewhere = PROJECT / "tests" / "test_cnn_model.py", PROJECT / "cnn_model.py"
     assert judge(raised_in(tests, code), "3.2") == (
         Outcome.WRONG,
-        "conv2d gave None back: is a return missing?",
+        f"conv2d {STUMBLED}: AttributeError: 'NoneType' object has no attribute 'shape'.",
     )
     outcome, sentence = judge(raised_in(elsewhere, code), "3.2")
     assert outcome is Outcome.CRASHED

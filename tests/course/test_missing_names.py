@@ -7,7 +7,7 @@ import pytest
 import malaria
 from malaria.given.exercises.reference import source_of
 from malaria.given.grading import session
-from malaria.given.grading.judge import judge
+from malaria.given.grading.judge import STUMBLED, judge
 from malaria.given.grading.outcome import Outcome
 from tests import graded
 from tests.course.submissions import submission
@@ -72,8 +72,39 @@ def test_what_a_module_imports_in_vain_is_its_own_mistake(tmp_path, monkeypatch)
     )
 
 
-class Network:
-    """A learner's class with a misspelled method."""
+def judgement(folder, monkeypatch, text, use):
+    """What is said of `use(leaked_patients)`, where the module holds this text."""
+    (folder / "train_test_split.py").write_text(text, encoding="utf-8")
+    only(folder, monkeypatch)
+    try:
+        use(graded.train_test_split.leaked_patients)
+    except Exception as error:
+        return judge(error, "1.4")
+    return None
 
-    def featrues(self):
-        """Nothing."""
+
+def test_a_misspelled_method_is_told_with_the_nearest_name(tmp_path, monkeypatch):
+    """As a misspelled function is."""
+    text = "class leaked_patients:\n    def featrues(self):\n        pass\n"
+    assert judgement(tmp_path, monkeypatch, text, lambda network: network().features) == (
+        Outcome.WRONG,
+        "leaked_patients has no features. The nearest name there is featrues.",
+    )
+
+
+def test_a_missing_argument_is_told_without_a_line_of_a_test(tmp_path, monkeypatch):
+    """Which the learner has not written."""
+    text = "def leaked_patients():\n    return []\n"
+    assert judgement(tmp_path, monkeypatch, text, lambda function: function([1], [2], [3])) == (
+        Outcome.WRONG,
+        "leaked_patients cannot be called as the lesson calls it: leaked_patients() takes 0"
+        " positional arguments but 3 were given",
+    )
+
+
+def test_what_a_test_cannot_use_is_told_without_a_line_of_it(tmp_path, monkeypatch):
+    """The last resort, which `python -m tests.try_answers` finds."""
+    text = "def leaked_patients():\n    return 3\n"
+    outcome, sentence = judgement(tmp_path, monkeypatch, text, lambda function: len(function()))
+    assert outcome is Outcome.WRONG
+    assert sentence.startswith(f"leaked_patients {STUMBLED}: TypeError: object of type")

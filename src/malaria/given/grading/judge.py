@@ -10,8 +10,11 @@ import pytest
 from malaria import LESSON_MODULES, TESTS
 from malaria.given.exercises import BY_NUMBER
 from malaria.given.exercises.markers import unwritten
+from malaria.given.grading.nearest_name import nearest
 from malaria.given.grading.outcome import Outcome
 
+# The last resort: a test should have said what is the matter before it used what came back.
+STUMBLED = "gave something back that its test cannot use"
 LONGEST = 400  # characters of a foreign error message: some hold a whole graph
 
 
@@ -31,16 +34,27 @@ def judge(error: BaseException, number: str) -> tuple[Outcome, str]:
     claims = (AssertionError, pytest.fail.Exception)
     if isinstance(error, claims) and _claimed_by_test(error):
         return Outcome.WRONG, _one_line(str(error).partition("\nassert ")[0])
-    if _stumbled_over_none(error):
-        return Outcome.WRONG, f"{BY_NUMBER[number].name} gave None back: is a return missing?"
-    return Outcome.CRASHED, crash(error)
+    if not _in_a_test(error):
+        return Outcome.CRASHED, crash(error)
+    if isinstance(error, AttributeError) and _is_learners(error.obj):
+        near = nearest(error.name, dir(error.obj))
+        return Outcome.WRONG, f"{type(error.obj).__name__} has no {error.name}.{near}"
+    name = BY_NUMBER[number].name
+    if refusal := re.match(rf"(\w+\.)*{name}(\.__\w+__)?\(\) (missing|takes|got) .*", str(error)):
+        return Outcome.WRONG, f"{name} cannot be called as the lesson calls it: {refusal[0]}"
+    return Outcome.WRONG, f"{name} {STUMBLED}: {crash(error)}"
 
 
-def _stumbled_over_none(error: BaseException) -> bool:
-    """Whether a test itself, not TensorFlow nor the learner's code, could do nothing with None."""
-    frames = traceback.extract_tb(error.__traceback__)
-    in_test = bool(frames) and Path(frames[-1].filename).is_relative_to(TESTS)
-    return in_test and isinstance(error, (TypeError, AttributeError)) and "NoneType" in str(error)
+def _in_a_test(error: BaseException) -> bool:
+    """Whether an error came from a test's own line, with none of the learner's on the way."""
+    importing = isinstance(error, (SyntaxError, ImportError))
+    ended = not isinstance(error, Exception)
+    return not (importing or ended or _learners_line(error)) and bool(_places(error))
+
+
+def _is_learners(thing: object) -> bool:
+    """Whether something is of a class that a lesson module defines."""
+    return type(thing).__module__.rpartition(".")[2] in LESSON_MODULES
 
 
 def _claimed_by_test(error: BaseException) -> bool:
@@ -82,26 +96,23 @@ def crash(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{kind} in {Path(error.filename).name}, line {error.lineno}: {error.msg}"
     where = _learners_line(error)
+    if isinstance(error, AttributeError) and error.name:  # the learner's own line names it
+        text = f"{text.rstrip('.')}.{nearest(error.name, dir(error.obj))}"
     if isinstance(error, SystemExit):
         return f"exit() was called{where}: a module must not end the program"
     return f"{kind}{where}: {text}" if text else f"{kind}{where}"
 
 
 def _learners_line(error: BaseException) -> str:
-    """` in FILE, line N`: the innermost line in a lesson module, otherwise that of the test."""
+    """` in FILE, line N`: the innermost line in a lesson module; "" if there is none."""
     # An operation that fails in a graph tells in its text where it was defined.
     defined = [
         Place("module", Path(file).name, int(line))
         for file, line in re.findall(r'File "([^"]+)", line (\d+)', str(error))
         if Path(file).stem in LESSON_MODULES
     ]
-    passed = _places(error)
-    in_modules = [place for place in passed if place.kind == "module"]
-    in_tests = [p for p in passed if p.kind == "test" and p.file.startswith("test_")]
-    for places in (defined, in_modules, in_tests):
-        if places:
-            return f" in {places[-1].file}, line {places[-1].line}"
-    return ""
+    places = defined or [place for place in _places(error) if place.kind == "module"]
+    return f" in {places[-1].file}, line {places[-1].line}" if places else ""
 
 
 def _without_tensorflows_own(text: str) -> str:

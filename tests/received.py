@@ -1,0 +1,186 @@
+"""What came back, looked at before it is compared: its type, its length, its shape, its dtype.
+
+A test that compares at once stumbles over a None, a string or a list too long, and its error says
+nothing to the person who wrote the answer. Every result passes through one of these checks first,
+and the sentence of the first that fails is all that there is to say. `what` names the result in
+that sentence, such as "the mean": it came out as None.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+
+MOST_SHOWN = 8  # numbers of an array: more of them are a dump
+KINDS = {"floats": "f", "integers": "iu", "booleans": "b"}
+
+
+def array(found, what="the result", shape=None, dtype=None):
+    """What came back as a NumPy array.
+
+    Args:
+        found: A tensor, an array, a number, or a nest of lists of numbers.
+        what: What it should be, for the sentence: "the mean".
+        shape: What its shape should be; None in it stands for any size.
+        dtype: A dtype of NumPy or TensorFlow, or a kind of dtypes: "floats", "integers" or
+            "booleans".
+    """
+    values = _numbers(found)
+    if values is None:
+        refuse(found, what, "numbers")
+    if shape is not None and not _fits(values.shape, shape):
+        asked = _shape(shape) if len(shape) else "as one number"
+        pytest.fail(f"{_start(what)} came out with the shape {_shape(values.shape)}, not {asked}.")
+    if dtype in KINDS:
+        right = values.dtype.kind in KINDS[dtype]
+    else:
+        right = dtype is None or values.dtype == getattr(dtype, "as_numpy_dtype", dtype)
+    if not right:
+        asked = dtype if dtype in KINDS else np.dtype(getattr(dtype, "as_numpy_dtype", dtype)).name
+        pytest.fail(f"{_start(what)} came out in {values.dtype.name}, not in {asked}.")
+    return values
+
+
+def number(found, what="the result"):
+    """What came back as a Python float: a number, or a tensor or an array that holds just one."""
+    return float(array(found, what, shape=()))
+
+
+def parts(found, names, what="the result"):
+    """What came back as a list of as many parts as there are names; any sequence will do.
+
+    Args:
+        found: A tuple, a list, or what else has a length and an order.
+        names: Of the parts, for the sentence.
+        what: What they are together.
+    """
+    asked = f"{len(names)} things: {enumerated(names)}"
+    if not _is_sequence(found):
+        refuse(found, what, asked)
+    if len(found) != len(names):
+        pytest.fail(f"{_start(what)} came out as {len(found)} things, not as {asked}.")
+    return list(found)
+
+
+def sequence(found, what="the result", length=None):
+    """What came back as a list, of any length or of one; any sequence will do."""
+    asked = "a sequence" if length is None else f"a sequence of {length}"
+    if not _is_sequence(found):
+        refuse(found, what, asked)
+    if length is not None and len(found) != length:
+        pytest.fail(f"{_start(what)} came out with the length {len(found)}, not {length}.")
+    return list(found)
+
+
+def mapping(found, keys, what="the result"):
+    """What came back as a dict that holds at least these keys."""
+    if not isinstance(found, Mapping):
+        refuse(found, what, f"a dict of {enumerated(keys)}")
+    missing = [key for key in keys if key not in found]
+    if missing:
+        pytest.fail(f"{_start(what)} came out without {enumerated(missing)}.")
+    return dict(found)
+
+
+def function(found, what="the result"):
+    """What came back if it can be called."""
+    if not callable(found):
+        refuse(found, what, "a function")
+    return found
+
+
+def distance(found, expected):
+    """The greatest difference between two arrays of one shape, a float; NaN if there is one."""
+    found, expected = np.asarray(found), np.asarray(expected)
+    return float(np.max(np.abs(found - expected), initial=0))
+
+
+def refuse(found, what, asked):
+    """Fail because another kind of thing came out; None has mostly one reason."""
+    end = ": is a return missing?" if found is None else "."
+    pytest.fail(f"{_start(what)} came out as {described(found)}, not as {asked}{end}")
+
+
+def described(found):
+    """What kind of thing something is, for a sentence: "a float32 tensor of the shape (3, 4)"."""
+    if found is None or isinstance(found, (bool, int, float)):
+        return str(found) if not isinstance(found, float) else digits(found)
+    if isinstance(found, np.ndarray) or (hasattr(found, "dtype") and hasattr(found, "shape")):
+        kind = "array" if isinstance(found, (np.ndarray, np.generic)) else "tensor"
+        known = np.shape(found) if kind == "array" else found.shape
+        dtype = getattr(found.dtype, "name", str(found.dtype))
+        return f"{_article(dtype)} {kind} of the shape {_shape(known)}"
+    if isinstance(found, (list, tuple, Mapping)):
+        return f"{_article(type(found).__name__)} of {len(found)}"
+    if isinstance(found, str):
+        return "a string"
+    if hasattr(found, "element_spec"):
+        return "a data set"
+    name = type(found).__name__
+    return _article({"builtin_function_or_method": "function"}.get(name, name))
+
+
+def digits(values):
+    """Numbers as a person reads them: four significant digits, and no more than eight of them."""
+    values = np.asarray(values)
+    if values.ndim == 0:
+        return _digits(values.item())
+    shown = [digits(value) for value in values[:MOST_SHOWN]]
+    more = [f"... {len(values)} in all"] if len(values) > MOST_SHOWN else []
+    return f"[{', '.join(shown + more)}]"
+
+
+def enumerated(names):
+    """Names in a sentence: "a, b and c"."""
+    *first, last = map(str, names)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _digits(value):
+    if isinstance(value, (bool, int, str)):
+        return str(value)
+    size = abs(value)
+    if not np.isfinite(value) or value == 0:
+        return "NaN" if np.isnan(value) else f"{value:.0f}"
+    if 1e-4 <= size < 1e6:
+        return np.format_float_positional(value, precision=4, fractional=False, trim="-")
+    return f"{value:.1e}"
+
+
+def _numbers(found):
+    """An array of what came back, or None if it does not hold numbers."""
+    try:
+        values = np.asarray(found)
+    except Exception:  # a symbolic tensor, a ragged list: whatever it is, it is not an array
+        return None
+    return values if values.dtype.kind in "fiub" else None
+
+
+def _is_sequence(found):
+    ordered = isinstance(found, Sequence) or hasattr(found, "__getitem__")
+    return (
+        ordered
+        and not isinstance(found, (str, bytes, Mapping))
+        and hasattr(found, "__len__")
+        and (not hasattr(found, "shape") or len(found.shape) > 0)
+    )
+
+
+def _fits(shape, asked):
+    return len(shape) == len(asked) and all(
+        size in (None, own) for own, size in zip(shape, asked, strict=True)
+    )
+
+
+def _shape(shape):
+    """A shape in words; an open size is a question mark."""
+    sizes = ["?" if size is None else str(size) for size in tuple(shape)]
+    return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
+
+
+def _start(what):
+    return what[0].upper() + what[1:]
+
+
+def _article(noun):
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
