@@ -34,6 +34,7 @@ EPILOG = (
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; `argv` defaults to the process's own arguments. Returns the exit status."""
+    replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a notebook's cannot, and holds any letter
             stream.reconfigure(errors="backslashreplace")  # a file's name may hold anything
@@ -42,6 +43,16 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("malaria: stopped", file=sys.stderr)
         return 130
+
+
+def replace_closed_streams() -> None:
+    """Read nothing, or write nowhere, where `<&-` or `>&-` has left no standard stream.
+
+    Otherwise the next file to be opened would get its number, and TensorFlow's messages.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def run_command(argv: list[str] | None) -> int:
