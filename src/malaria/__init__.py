@@ -6,6 +6,7 @@ for the reference; any other value is the path of a folder, such as a learner's 
 relative path is resolved here, once, and handed on to other processes as an absolute one.
 """
 
+import importlib
 import os
 import sys
 from contextlib import contextmanager
@@ -108,6 +109,8 @@ if not (PROJECT / "pyproject.toml").is_file():
     _refuse(
         "the course works in its own folder only; run `python -m pip install --editable .` there."
     )
+# Before another folder is in front: a submission may be a whole copy of the course.
+importlib.import_module("malaria.given")
 try:
     use_modules(os.environ.get(SWITCH))
 except OSError as error:  # also a folder that one may not look into

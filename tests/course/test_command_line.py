@@ -408,6 +408,21 @@ def test_a_killed_run_goes_on_to_the_same_weights(finished_run, cells, tmp_path)
     assert same_weights(finished_run, run)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="closes files by their numbers")
+@pytest.mark.parametrize("closed", [[0], [1], [2], [0, 1, 2]])
+def test_a_command_needs_no_standard_streams(closed):
+    """Those of a service may be closed."""
+    command = [sys.executable, "-m", "malaria", "solution", "1.4", "--anyway"]
+    finished = subprocess.run(
+        command,
+        preexec_fn=lambda: [os.close(number) for number in closed],
+        capture_output=True,
+        check=False,
+    )
+    assert (finished.returncode, finished.stderr) == (0, b"")
+    assert (b"def leaked_patients" in finished.stdout) is (1 not in closed)
+
+
 @pytest.mark.usefixtures("ctrl_c_is_heard")
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
 def test_ctrl_c_leaves_a_usable_run(cells, tmp_path, capsys):

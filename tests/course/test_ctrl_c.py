@@ -1,11 +1,16 @@
-"""Ctrl-C is held back in a training, and never lost."""
+"""Ctrl-C is held back in a training, and never lost; nor is it elsewhere."""
 
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 
+from malaria.given import command_line
 from malaria.given.ctrl_c import CtrlC
+from malaria.given.system.lost_ctrl_c import ctrl_c_is_not_lost
+from malaria.given.system.quiet_start import import_tensorflow
 
 pytestmark = pytest.mark.usefixtures("ctrl_c_is_heard")
 
@@ -76,3 +81,49 @@ def test_another_thread_can_train():
     thread.start()
     thread.join()
     assert ended
+
+
+def swallow_ctrl_c(error):
+    """What an import that answers for all errors makes of Ctrl-C."""
+    try:
+        press()
+    except KeyboardInterrupt:
+        if error is not None:
+            raise error from None
+
+
+def test_ctrl_c_in_an_import_is_not_lost():
+    """A library may make another error of it, or none."""
+    for error in (ImportError, None):
+        with pytest.raises(KeyboardInterrupt), ctrl_c_is_not_lost():
+            swallow_ctrl_c(error)
+    with pytest.raises(ImportError), ctrl_c_is_not_lost():
+        raise ImportError
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_is_not_lost_while_tensorflow_is_imported(monkeypatch):
+    """For every command, and the first cell of a notebook."""
+
+    class Finder:
+        """Presses Ctrl-C when TensorFlow is looked for."""
+
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name == "tensorflow":
+                swallow_ctrl_c(ImportError)
+
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    with pytest.raises(KeyboardInterrupt):
+        import_tensorflow()
+
+
+def test_ctrl_c_is_answered_while_a_command_is_loaded(monkeypatch, capsys):
+    """That takes a second, in which nothing else could answer."""
+    code = "import sys, malaria.given.command_line; print('numpy' in sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert loaded.stdout.strip() == b"False"
+    monkeypatch.setattr(command_line, "make_parser", press)
+    assert command_line.main(["watch"]) == 130
+    assert capsys.readouterr().err == "malaria: stopped\n"

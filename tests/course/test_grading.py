@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from malaria.given.grading.running import preserved_state
 from malaria.given.grading.session import QUIET
 from malaria.given.grading.standing_in import Neighbours
 from malaria.given.grading.verdict import Verdict
-from malaria.given.grading.worker import Worker
+from malaria.given.grading.worker import Worker, without_ctrl_c
 from malaria.given.lesson import check
 from malaria.given.system.lock import locked
 from tests.course.submissions import SEES, stubs, submission
@@ -232,6 +233,64 @@ def test_a_notebook_grades_what_is_saved_in_one_process(tmp_path):
         module.write_text(source, encoding="utf-8")
         assert grade_in(worker, "1.4").outcome is Outcome.DONE
         assert worker._process.pid == process
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()",
+        pytest.param(
+            "subprocess.Popen(['sleep', '1000'])",
+            marks=pytest.mark.skipif(sys.platform == "win32", reason="no telling there"),
+        ),
+    ],
+    ids=["thread", "process"],
+)
+def test_what_code_leaves_at_work_takes_no_time_from_the_next(tmp_path, what):
+    """A process that still holds a thread or a process of it is replaced."""
+    leaves = f"""
+import subprocess, threading, time
+_leaked_patients = leaked_patients
+def leaked_patients(*arguments):
+    {what}
+    return _leaked_patients(*arguments)
+"""
+    with worker_for(submission(tmp_path / "own", train_test_split=leaves)) as worker:
+        worker.tests_of("1.4")
+        process = worker._process
+        assert grade_in(worker, "1.4").outcome is Outcome.DONE
+        assert not process.is_alive()
+        assert grade_in(worker, "1.1").outcome is Outcome.DONE
+
+
+def test_a_check_that_is_stopped_is_not_heard_as_the_next(tmp_path, monkeypatch):
+    """Wherever Ctrl-C has struck: here just after the job was sent."""
+    with worker_for(submission(tmp_path / "own")) as worker:
+        worker.tests_of("1.4")
+        process = worker._process
+        with monkeypatch.context() as patch:
+            patch.setattr(worker, "_listen", stopped)
+            with pytest.raises(KeyboardInterrupt):
+                grade_in(worker, "1.4")
+        assert not process.is_alive()
+        verdict = grade_in(worker, "1.1")
+    assert (verdict.outcome, verdict.stood_in) == (Outcome.DONE, False)
+
+
+def stopped(*_):
+    """What Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there Ctrl-C goes another way")
+def test_a_worker_hears_no_ctrl_c(ctrl_c_is_heard):
+    """The notebook answers it; the worker would print a traceback while it starts."""
+    code = "import signal; signal.raise_signal(signal.SIGINT); print('not heard')"
+    with without_ctrl_c():
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    assert said.strip() == b"not heard"
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_what_grades_does_not_outlive_the_notebook(tmp_path):

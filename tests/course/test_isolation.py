@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import select
 import signal
 import stat
 import sys
@@ -36,6 +37,7 @@ forks = pytest.mark.skipif(sys.platform != "linux", reason="needs a process for 
         Names({"1.1": ["test_a", "test_b"]}),
         OutOfTime(),
         Finished(),
+        Finished(clean=False),
     ],
 )
 def test_a_message_arrives_as_it_was_sent(message):
@@ -64,7 +66,8 @@ def test_a_message_arrives_as_it_was_sent(message):
         b'{"Stack": [[["a.py"]]]}',
         b'{"Names": [["1.1"]]}',
         b'{"Outcome": "done"}',
-        b'{"Finished": [], "Record": []}',
+        b'{"Finished": []}',
+        b'{"Finished": [true], "Record": []}',
         b"cos\nsystem\n(S'true'\ntR.",  # for pickle this would be a command
     ],
     ids=lambda line: line[:20],
@@ -274,6 +277,33 @@ def test_what_a_child_has_started_is_on_its_account(waits):
 
     found = ended(function, limit=0.5)
     assert (found.records, found.end) == ([RECORD], End.TIMED_OUT)
+    assert os.path.basename(found.stacks[-1].places[0][0]) == "test_isolation.py"
+
+
+@forks
+def test_a_child_ends_with_the_desk():
+    """However that ends, as when its terminal is closed: an endless loop would go on for ever."""
+    read_end, write_end = os.pipe()
+
+    def function():
+        os.write(write_end, str(os.getpid()).encode())
+        work([])
+
+    desk = os.fork()
+    if desk == 0:
+        Child("key", function, 20.0)
+        time.sleep(1000)
+    os.close(write_end)
+    child = int(os.read(read_end, 100))
+    try:
+        os.kill(desk, signal.SIGKILL)
+        os.waitpid(desk, 0)
+        assert select.select([read_end], [], [], 60)[0]  # closed by nobody but the child's end
+        assert os.read(read_end, 100) == b""
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        os.close(read_end)
 
 
 @forks

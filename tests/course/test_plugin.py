@@ -11,11 +11,14 @@ import _pytest.tmpdir
 import pytest
 
 from malaria import PROJECT
+from malaria.given import lesson
+from malaria.given.command_line import main
 from malaria.given.exercises import EXERCISES
-from malaria.given.grading import session
+from malaria.given.grading import plugin, session
 from malaria.given.grading.outcome import Outcome, Record
 from malaria.given.grading.scoreboard import in_words, next_step, one_by_one, table
 from malaria.given.grading.verdict import Verdict
+from malaria.given.system.installed import PLUGIN
 
 pytest_plugins = ["pytester"]
 
@@ -58,6 +61,48 @@ def test_json_into_a_folder_that_is_missing_is_refused_at_once(run):
     result = run("--json=no/such/verdicts.json")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--json: there is no folder no/such."])
+
+
+def test_a_folder_is_no_file_for_json(run):
+    """Refused at once, like a device, which must not be replaced by a file."""
+    result = run("--json=.")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--json: . is not a file."])
+
+
+def test_json_into_a_folder_of_another_user_is_refused(tmp_path, monkeypatch):
+    """Also at once; where nobody may not, as for an administrator, it is not seen otherwise."""
+    plugin.refuse_unwritable(tmp_path / "verdicts.json")
+    monkeypatch.setattr(plugin.os, "access", lambda folder, mode: False)
+    with pytest.raises(pytest.UsageError, match="may not be written to"):
+        plugin.refuse_unwritable(tmp_path / "verdicts.json")
+
+
+FULL = """
+import errno
+from malaria.given.grading import scoreboard
+def write_json(file, verdicts):
+    raise OSError(errno.ENOSPC, "No space left on device")
+scoreboard.write_json = write_json
+"""
+
+
+def test_json_that_cannot_be_written_in_the_end_is_told(run, pytester):
+    """And the score is printed all the same."""
+    pytester.makeconftest(FULL)
+    result = run("--json=verdicts.json")
+    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+    result.stderr.fnmatch_lines(["--json: No space left on device: verdicts.json"])
+    result.stdout.fnmatch_lines(["*1 passed*"])
+    result.stderr.no_fnmatch_line("Traceback*")
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "nan", "inf", "1e300"])
+def test_a_time_limit_that_is_none_is_refused(run, limit):
+    """By a sentence."""
+    result = run(f"--time-limit={limit}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*--time-limit: {limit} is not between 0 and 86400*"])
 
 
 def test_another_projects_marks_and_header_are_its_own(run):
@@ -112,9 +157,9 @@ def test_pytest_has_the_private_parts_that_are_used(request):
     assert reporter is None or reporter._tw.fullwidth > 0
 
 
-def test_another_copy_of_the_course_is_refused(pytester):
-    """In silence the modules of the installed one would be graded."""
-    copy = pytester.path / session.PLUGIN
+def test_another_copy_of_the_course_is_refused(pytester, monkeypatch, capsys):
+    """In silence the modules of the installed one would be graded, or trained."""
+    copy = pytester.path / PLUGIN
     copy.parent.mkdir(parents=True)
     copy.touch()
     pytester.makepyprojecttoml("[tool.pytest.ini_options]")
@@ -124,10 +169,17 @@ def test_another_copy_of_the_course_is_refused(pytester):
     result.stderr.fnmatch_lines([f"*{pytester.path} is not the copy of the course *{PROJECT}.*"])
     below = pytester.mkdir("lessons")
     for folder in (pytester.path, below):
-        command = [sys.executable, "-m", "malaria", "check", "1.1"]
-        said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        assert said.returncode == 2
-        assert said.stderr.startswith(f"malaria: {pytester.path} is not the copy of the course")
+        monkeypatch.chdir(folder)
+        capsys.readouterr()
+        refusal = f"{pytester.path} is not the copy of the course"
+        for command in ("check 1.1", "hint 1.1", "watch", "train", "predict cell.png"):
+            assert main(command.split()) == 2
+            assert capsys.readouterr().err.startswith(f"malaria: {refusal}")
+        assert lesson.modules_in_words().startswith(refusal)
+        lesson.check("1.1")
+        assert capsys.readouterr().out.startswith(refusal)
+    monkeypatch.chdir(pytester.path.parent)
+    assert lesson.modules_in_words().startswith("Modules in use")
 
 
 XDIST = """
@@ -148,7 +200,7 @@ def test_xdist_is_refused(run, pytester, option):
     assert run(SETTINGS, "-p", "imitation", "--numprocesses=0").ret == 0
 
 
-def test_python_without_assertions_is_refused(run, monkeypatch):
+def test_python_without_assertions_is_refused(run, monkeypatch, capsys):
     """Everything would pass."""
     monkeypatch.setenv("PYTHONOPTIMIZE", "1")
     result = run(SETTINGS)
@@ -157,6 +209,11 @@ def test_python_without_assertions_is_refused(run, monkeypatch):
     result.stderr.no_fnmatch_line("Traceback*")
     with pytest.raises(ValueError, match="leaves out all assertions"):
         optimized(session.graded)
+    capsys.readouterr()
+    assert optimized(lambda: main(["watch"])) == 2
+    assert capsys.readouterr().out == ""  # at once
+    optimized(lambda: lesson.check("1.1"))
+    assert capsys.readouterr().out.startswith("Python leaves out all assertions")
 
 
 def optimized(function):
@@ -252,9 +309,9 @@ def test_the_score_fits_into_the_terminal(width):
 
 
 def test_the_same_crash_is_told_once():
-    """A module that cannot be read concerns all its exercises."""
+    """A module that cannot be read concerns all its exercises, however many tests they have."""
     record = Record("test", Outcome.CRASHED, "SyntaxError in cnn_model.py, line 3: invalid syntax")
-    crashed = [Verdict.of(f"3.{k}", [record]) for k in (1, 2, 3)]
+    crashed = [Verdict.of(f"3.{k}", k * [record]) for k in (1, 2, 3)]
     other = Verdict.of("4.1", [record._replace(sentence="ValueError")])
     assert in_words([*crashed, other], 80) == [
         f"Exercises 3.1, 3.2 and 3.3: crashed.\n  - {record.sentence}",
@@ -263,3 +320,13 @@ def test_the_same_crash_is_told_once():
     said = list(one_by_one([*crashed, other], 80))
     assert "\n".join(said).count("SyntaxError") == 1
     assert said[1] == "Exercise 3.2, conv2d: crashed, for the same reason as 3.1."
+
+
+def test_a_missing_module_is_told_once():
+    """As any reason that all exercises of a module share; what is only done is not."""
+    record = Record("test", Outcome.WRONG, "There is no cnn_model.py.")
+    wrong = [Verdict.of(f"3.{k}", [record]) for k in (1, 2)]
+    (words,) = in_words(wrong, 80)
+    assert words.startswith("Exercises 3.1 and 3.2: wrong.")
+    done = [Verdict(f"3.{k}") for k in (1, 2)]
+    assert all("done and right" in words for words in one_by_one(done, 80))

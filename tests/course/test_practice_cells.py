@@ -202,6 +202,19 @@ def test_the_lessons_share_their_practice_cells(tmp_path, monkeypatch):
     assert utils.nih_cells() is None
 
 
+def test_practice_cells_of_a_course_that_is_another_users(tmp_path, monkeypatch):
+    """They are drawn once, in a folder of one's own; those that are there are used."""
+    monkeypatch.setattr(folders, "DATA", tmp_path / "data")
+    monkeypatch.setattr(folders, "OWN_DATA", tmp_path / "own")
+    there = utils.practice_cells(patients=1, cells=2)
+    monkeypatch.setattr(folders, "may_write", lambda folder: folder != tmp_path / "data")
+    assert utils.practice_cells(patients=1, cells=2) == there
+    for _ in range(2):
+        drawn = utils.practice_cells(patients=2, cells=4)
+        assert drawn == tmp_path / "own" / "practice_cells_2_4_0" / "cell_images"
+    assert not (tmp_path / "data" / "practice_cells_2_4_0").exists()
+
+
 @pytest.mark.parametrize(("patients", "cells"), [(1, 1), (1, 2), (2, 4), (3, 200), (200, 200)])
 def test_small_and_odd_sets_can_be_drawn(tmp_path, patients, cells):
     """Every patient has a cell, and from two cells on both classes occur."""

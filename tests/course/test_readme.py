@@ -14,6 +14,7 @@ from malaria import LESSON_MODULES, PROJECT
 from malaria.given.command_line import EPILOG, make_parser
 from malaria.given.exercises import EXERCISES
 from malaria.given.grading.diagnosis import BEHAVIOUR
+from malaria.given.grading.running import LIMIT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -124,6 +125,11 @@ def test_the_numbers_of_exercises_and_answers_are_true():
     answers = sum(map(len, stored.values()))
     claimed = int(re.search(r"more than (\d+) wrong answers", README)[1])
     assert claimed < answers <= claimed + 100, f"{answers} wrong answers are stored"
+
+
+def test_the_time_limit_is_the_one_that_is_in_force():
+    """Processor time, for the tests of one exercise."""
+    assert f"may take {LIMIT:.0f} seconds of processor time" in " ".join(README.split())
 
 
 def test_the_measured_figures_are_those_that_were_stored():

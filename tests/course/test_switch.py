@@ -44,6 +44,16 @@ def test_solutions_means_the_reference_from_any_folder(tmp_path):
     assert where == str(REFERENCE / "train_test_split.py")
 
 
+def test_a_submission_may_be_a_whole_copy_of_the_course(tmp_path):
+    """Its lesson modules are graded; what grades is ours."""
+    (tmp_path / "given").mkdir()
+    for file in ("train_test_split.py", "given/__init__.py"):
+        (tmp_path / file).write_text("mark = 1\n", encoding="utf-8")
+    code = "from malaria import train_test_split; from malaria.given import scores; "
+    where = run_python(code + "print(train_test_split.mark, scores.__file__)", tmp_path)
+    assert where.stdout.split() == ["1", str(OWN_MODULES / "given" / "scores.py")]
+
+
 def test_a_folder_stands_in_front_and_the_learners_own_fill_its_gaps(tmp_path):
     """A submission with spaces and other letters in its path, and one module of six."""
     folder = tmp_path / "Abgabe von Jürgen"

@@ -146,25 +146,6 @@ def test_ctrl_c_ends_watch_with_130(tmp_path, ctrl_c_is_heard, line):
         watched.close()
 
 
-def test_ctrl_c_in_an_import_is_not_lost(ctrl_c_is_heard):
-    """A library may make another error of it, or none."""
-    for error in (ImportError, None):
-        with pytest.raises(KeyboardInterrupt), watch.ctrl_c_is_not_lost():
-            swallow_ctrl_c(error)
-    with pytest.raises(ImportError), watch.ctrl_c_is_not_lost():
-        raise ImportError
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def swallow_ctrl_c(error):
-    """What an import that answers for all errors does of Ctrl-C."""
-    try:
-        signal.raise_signal(signal.SIGINT)
-    except KeyboardInterrupt:
-        if error is not None:
-            raise error from None
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="closes a file by its number")
 def test_watch_without_standard_input(tmp_path):
     """As a service, or behind `<&-`: no keys, but it grades; what comes next is what is left."""
@@ -183,6 +164,13 @@ def test_watch_without_standard_input(tmp_path):
         assert watched.line_with("Next: exercise 1.1")
     finally:
         watched.close()
+
+
+def test_what_watch_says_fits_into_the_terminal(monkeypatch, capsys):
+    """In a window beside an editor, too."""
+    monkeypatch.setenv("COLUMNS", "44")
+    watch.say("Loading TensorFlow and the tests, which takes some seconds ...")
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 44
 
 
 def test_a_hint_that_cannot_be_counted_is_shown(tmp_path, monkeypatch):

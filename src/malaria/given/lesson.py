@@ -8,6 +8,7 @@ import sys
 import malaria
 from malaria.given.exercises import BY_NUMBER, exercise_of
 from malaria.given.exercises.markers import unwritten
+from malaria.given.system.installed import refuse_another_copy
 from malaria.given.system.quiet_start import import_tensorflow
 
 WIDTH = 88  # characters of a line in a notebook
@@ -19,13 +20,7 @@ def begin():
     An edited module is read again before each cell. A cell that needs an exercise not written yet
     names it, in place of a traceback; so do the later cells that build on it.
     """
-    folder = malaria.modules_in_use
-    if folder == malaria.OWN_MODULES:
-        print("Modules in use: your own, in src/malaria.")
-    elif folder == malaria.REFERENCE:
-        print("Modules in use: the reference, in solutions.")
-    else:
-        print(f"Modules in use: {folder.name}.")
+    print(modules_in_words())
     import_tensorflow()
     # Its warnings name addresses in memory, and a lesson retraces on purpose.
     sys.modules["tensorflow"].get_logger().setLevel("ERROR")
@@ -34,6 +29,20 @@ def begin():
         shell.run_line_magic("load_ext", "autoreload")
         shell.run_line_magic("autoreload", "2")
         Gaps().watch(shell)
+
+
+def modules_in_words():
+    """A sentence that says whose modules are in use, or why they are not the ones beside it."""
+    folder = malaria.modules_in_use
+    try:
+        refuse_another_copy()
+    except ValueError as error:
+        return str(error)
+    if folder == malaria.OWN_MODULES:
+        return "Modules in use: your own, in src/malaria."
+    if folder == malaria.REFERENCE:
+        return "Modules in use: the reference, in solutions."
+    return f"Modules in use: {folder.name}."
 
 
 class Gaps:
@@ -93,9 +102,12 @@ def check(number):
     Args:
         number: The exercise, such as "3.2".
     """
-    from malaria.given.grading.desk import grade_in
-
     try:
+        from malaria.given.grading.desk import grade_in
+        from malaria.given.grading.session import refuse_without_assertions
+
+        refuse_another_copy()
+        refuse_without_assertions()
         verdict = grade_in(_worker(), exercise_of(number).number)
     except ValueError as error:
         print(error)

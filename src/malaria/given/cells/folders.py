@@ -1,9 +1,14 @@
 """Where the cells of this project lie: the practice cells, drawn when needed; the real ones."""
 
+import os
+from pathlib import Path
+
 from malaria import PROJECT
 from malaria.given.cells.practice_cells import CELLS, PATIENTS, SEED, draw_cells
 
 DATA = PROJECT / "data"
+# For practice cells that may not be written there: the course may be another user's.
+OWN_DATA = Path(os.path.expanduser("~")) / ".cache" / "malaria"
 
 
 def practice_cells(patients=PATIENTS, cells=CELLS, seed=SEED):
@@ -21,14 +26,21 @@ def practice_cells(patients=PATIENTS, cells=CELLS, seed=SEED):
     """
     default = (patients, cells, seed) == (PATIENTS, CELLS, SEED)
     name = "practice_cells" if default else f"practice_cells_{patients}_{cells}_{seed}"
-    folder = DATA / name
-    if not (folder / "cell_images").is_dir():
+    places = [DATA / name, OWN_DATA / name]
+    drawn = [place for place in places if (place / "cell_images").is_dir()]
+    folder = drawn[0] if drawn else places[not may_write(DATA)]
+    if not drawn:
         try:
             draw_cells(folder, patients, cells, seed)
         except FileExistsError:
             if not (folder / "cell_images").is_dir():  # not merely drawn by another notebook
                 raise
     return folder / "cell_images"
+
+
+def may_write(folder):
+    """Whether files may be made in a folder, or the folder itself."""
+    return os.access(folder if folder.is_dir() else folder.parent, os.W_OK)
 
 
 def nih_cells():

@@ -21,9 +21,9 @@ import errno
 import os
 import sys
 import traceback
-from importlib.metadata import version
 
-from malaria.given.command_line import data, evaluate, learn, predict, train, watch
+from malaria.given.system.installed import refuse_another_copy
+from malaria.given.system.lost_ctrl_c import ctrl_c_is_not_lost
 
 EPILOG = (
     "Exit status: 0 all done, 1 done but some files were refused (check and progress: not done"
@@ -34,17 +34,35 @@ EPILOG = (
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; `argv` defaults to the process's own arguments. Returns the exit status."""
+    replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a notebook's cannot, and holds any letter
             stream.reconfigure(errors="backslashreplace")  # a file's name may hold anything
-    arguments = make_parser().parse_args(argv)
     try:
-        status = arguments.run(arguments)
-        sys.stdout.flush()  # here, where a closed pipe is still caught
-        return status
+        return run_command(argv)
     except KeyboardInterrupt:
         print("malaria: stopped", file=sys.stderr)
         return 130
+
+
+def replace_closed_streams() -> None:
+    """Read nothing, or write nowhere, where `<&-` or `>&-` has left no standard stream.
+
+    Otherwise the next file to be opened would get its number, and TensorFlow's messages.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def run_command(argv: list[str] | None) -> int:
+    """Run one command; only Ctrl-C is left to the caller. Returns the exit status."""
+    arguments = make_parser().parse_args(argv)
+    try:
+        refuse_another_copy()
+        status = arguments.run(arguments)
+        sys.stdout.flush()  # here, where a closed pipe is still caught
+        return status
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -57,6 +75,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the command line; a parsed command has its function as `run`."""
+    # Not before Ctrl-C is answered: it takes a second.
+    with ctrl_c_is_not_lost():
+        from importlib.metadata import version
+
+        from malaria.given.command_line import data, evaluate, learn, predict, train, watch
+
     parser = argparse.ArgumentParser(
         prog="malaria",
         description="Tell parasitized blood cells from uninfected ones, from raw TensorFlow.",

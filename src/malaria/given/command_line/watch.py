@@ -19,9 +19,10 @@ from malaria.given.grading import pytest_internals, scoreboard
 from malaria.given.grading.desk import grade_all
 from malaria.given.grading.isolation import CAN_FORK
 from malaria.given.grading.outcome import Outcome
-from malaria.given.grading.session import QUIET, collected, refuse_another_copy
-from malaria.given.grading.verdict import Verdict
+from malaria.given.grading.session import QUIET, collected, refuse_without_assertions
+from malaria.given.grading.verdict import Verdict, folded
 from malaria.given.system.accelerators import hide_accelerators
+from malaria.given.system.lost_ctrl_c import ctrl_c_is_not_lost
 from malaria.given.system.quiet_start import import_tensorflow
 
 try:
@@ -47,49 +48,20 @@ def add_parser(commands):
 
 def run(arguments):
     """Run the command until it is stopped; returns the exit status."""
-    refuse_another_copy()
+    refuse_without_assertions()  # now, rather than when all is loaded
     if CAN_FORK:
-        print("Loading TensorFlow and the tests, which takes some seconds ...", flush=True)
+        say("Loading TensorFlow and the tests, which takes some seconds ...")
         # Loaded and collected once: every grading is a fork that has it already. No operation may
         # run here, because TensorFlow's threads do not survive a fork.
         hide_accelerators()
+        import_tensorflow()
         with ctrl_c_is_not_lost():
-            import_tensorflow()
             files = [f"{malaria.TESTS}/test_{name}.py" for name in malaria.LESSON_MODULES]
             collected([*QUIET, *files], watch_in_forks)
     else:
         watch_saves(StartedGrading)
     print("Ended.")
     return 0
-
-
-@contextlib.contextmanager
-def ctrl_c_is_not_lost():
-    """Raise `KeyboardInterrupt` also where a library has made another error of Ctrl-C.
-
-    It comes in the middle of an import, and TensorFlow and pytest answer for errors of imports.
-    """
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN:  # in the background
-        yield
-        return
-    pressed = False
-
-    def answer(signum, frame):
-        nonlocal pressed
-        pressed = True
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, answer)
-    try:
-        yield
-    except Exception:
-        if not pressed:
-            raise
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if pressed:
-        raise KeyboardInterrupt
 
 
 def watch_in_forks(config, items_of):
@@ -122,9 +94,8 @@ def watch_saves(start):
             recursive=False,
         ):
             if not announced:  # the first turn comes when the folder is really being watched
-                folder = watching.folder
-                print(f"Watching {folder}. Save a module to have it graded; h: a hint, q: end.")
-                sys.stdout.flush()
+                keys = "Save a module to have it graded; h: a hint, q: end."
+                say(f"Watching {watching.folder}. {keys}")
                 announced = True
             for module in sorted({Path(path).stem for _, path in changes}):
                 watching.grade(module)
@@ -159,7 +130,8 @@ class Watching:
         numbers = touched(module, before, self.seen[module])
         if numbers:
             self.close()
-            print(f"\nGrading {', '.join(numbers)} ...", flush=True)
+            print()
+            say(f"Grading {', '.join(numbers)} ...")
             self._grading, self._current = self._start(numbers), numbers[0]
 
     def give_hint(self):
@@ -237,7 +209,7 @@ def print_verdicts(config, items_of, done, numbers):
         print(words, flush=True)
     print(f"({time.monotonic() - started:.1f} s)", flush=True)
     if all(verdict.outcome is Outcome.DONE for verdict in verdicts):
-        print("Looking for the first exercise that is not done ...", flush=True)
+        say("Looking for the first exercise that is not done ...")
         unknown = [number for number in places if not done[places.index(number)]]
         with contextlib.closing(graded(unknown)) as rest:
             next((verdict for verdict in rest if verdict.outcome is not Outcome.DONE), None)
@@ -248,6 +220,11 @@ def print_verdicts(config, items_of, done, numbers):
             if known and number not in graded_now
         ]
     print(scoreboard.next_step(verdicts, width()), flush=True)
+
+
+def say(sentence):
+    """Print a sentence at once, in lines that fit into the terminal."""
+    print(folded(sentence, width()), flush=True)
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ def next_hints(number: str) -> list[str]:
         PROGRESS.mkdir(exist_ok=True)
         write_json(file, asked)
     except OSError as error:
-        raise CannotCountError(f"{error.strerror}: {error.filename}") from error
+        raise CannotCountError(f"{error.strerror}: {file}") from error
     except (ValueError, TypeError, AttributeError) as error:  # damaged
         raise CannotCountError(f"{file} is damaged") from error
     return list(exercise.hints[: asked[number]])

@@ -127,7 +127,7 @@ def time_of(end: End, limit: float) -> str:
     """The time that was over, in words."""
     if end is End.WAITED:
         return f"{longest_wait(limit):.0f} seconds: does it wait for something?"
-    return f"{limit:.0f} seconds of computing"
+    return f"{limit:g} seconds of computing"
 
 
 def learners_place(stacks: Sequence[Stack]) -> str:

@@ -11,6 +11,7 @@ What the child has to say comes through a pipe, and is read as it comes, never u
 is there: the learner's code may write half of one, and the desk would wait for the rest for ever.
 """
 
+import ctypes
 import os
 import signal
 import sys
@@ -46,6 +47,7 @@ TIMES_LONGER = 10
 LEAST_WAIT = 60.0  # seconds
 SHORTEST_LOOK = 0.05  # seconds between two looks at the time
 CAN_FORK = sys.platform == "linux"
+PR_SET_PDEATHSIG = 1  # of prctl, in linux/prctl.h
 
 
 class End(Enum):
@@ -148,10 +150,11 @@ class Child:
         sys.stdout.flush()
         sys.stderr.flush()
         self._pipe, write_end = os.pipe()
+        desk = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
             os.close(self._pipe)
-            _run(function, write_end, limit)
+            _run(function, write_end, limit, desk)
         os.close(write_end)
         self.clock = Clock(partial(cpu_time.of_session, self._pid), limit)
 
@@ -188,10 +191,13 @@ class Child:
         self.ended = Ended(account.records, end, seconds, account.stacks, computed)
 
 
-def _run(function: Callable[[], Iterable[Record]], write_end: int, limit: float) -> NoReturn:
+def _run(
+    function: Callable[[], Iterable[Record]], write_end: int, limit: float, desk: int
+) -> NoReturn:
     """The child's whole life."""
     status = 1
     try:
+        _end_with(desk)
         os.setsid()  # its own group, so that it can be killed with all that it starts
         _limit_files()
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -209,6 +215,13 @@ def _write(write_end: int, data: bytes) -> None:
         data = data[os.write(write_end, data) :]
 
 
+def _end_with(desk: int) -> None:
+    """Be killed when the desk ends, however it does: nobody else would end an endless loop."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != desk:  # too late
+        os._exit(1)
+
+
 def _limit_files() -> None:
     import resource
 
@@ -216,7 +229,9 @@ def _limit_files() -> None:
 
 
 @contextmanager
-def teller(write: Callable[[bytes], None], limit: float) -> Iterator[Callable[[Message], None]]:
+def teller(
+    write: Callable[[bytes], None], limit: float, is_clean: Callable[[], bool] = lambda: True
+) -> Iterator[Callable[[Message], None]]:
     """A function that tells the desk a message; at the end it is told that all is done.
 
     As time runs out, it is also told where the code is, and then that the time is over, which on
@@ -226,6 +241,7 @@ def teller(write: Callable[[bytes], None], limit: float) -> Iterator[Callable[[M
     Args:
         write: Takes a message as bytes.
         limit: CPU seconds until this process is killed.
+        is_clean: Tells at the end whether this process can do another job.
     """
     lock, thread, done = threading.Lock(), threading.get_ident(), threading.Event()
 
@@ -234,7 +250,7 @@ def teller(write: Callable[[bytes], None], limit: float) -> Iterator[Callable[[M
             write(encode(message))
 
     def clock(share: float) -> Clock:
-        return Clock(cpu_time.of_this_process, share * limit, share * longest_wait(limit))
+        return Clock(cpu_time.of_this_session, share * limit, share * longest_wait(limit))
 
     def look_at_the_time(warnings: list[Clock], over: Clock) -> None:
         with suppress(OSError):  # the desk has gone
@@ -252,7 +268,7 @@ def teller(write: Callable[[bytes], None], limit: float) -> Iterator[Callable[[M
     finally:
         done.set()
     beside.join()  # nothing may follow the last word
-    tell(Finished())
+    tell(Finished(is_clean()))
 
 
 def _is_over(clock: Clock, done: threading.Event) -> End | None:

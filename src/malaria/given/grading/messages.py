@@ -41,7 +41,13 @@ class OutOfTime(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """All is done: nothing will follow."""
+    """All is done: nothing will follow.
+
+    Attributes:
+        clean: Whether the process can do another job: nothing goes on in it.
+    """
+
+    clean: bool = True
 
 
 Message = Record | Stack | Names | OutOfTime | Finished
@@ -72,7 +78,7 @@ def decode(line: bytes) -> Message:
         if kind == "OutOfTime":
             return OutOfTime()
         if kind == "Finished":
-            return Finished()
+            return Finished(bool(fields[0]))
     except Exception as error:  # half a line, a number, ten thousand brackets: all may come
         raise ValueError("not a message") from error
     raise ValueError("not a message")
@@ -87,6 +93,7 @@ class Account:
         tests: The names of the tests of each exercise, if it was asked for them.
         out_of_time: Whether it has said that its time is over.
         finished: Whether it has said that all is done.
+        clean: Whether it can do another job then.
     """
 
     def __init__(self) -> None:
@@ -96,6 +103,7 @@ class Account:
         self.tests: dict[str, list[str]] = {}
         self.out_of_time = False
         self.finished = False
+        self.clean = False
         self._size = 0
 
     def add(self, line: bytes) -> None:
@@ -116,5 +124,5 @@ class Account:
                 self.tests = of
             case OutOfTime():
                 self.out_of_time = True
-            case Finished():
-                self.finished = True
+            case Finished(clean):
+                self.finished, self.clean = True, clean

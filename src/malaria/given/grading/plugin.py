@@ -5,7 +5,9 @@ a plugin of every pytest in the environment, because a conftest.py is read too l
 `--modules` from a folder of tests.
 """
 
+import argparse
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -25,15 +27,12 @@ from malaria.given.grading.judge import judge
 from malaria.given.grading.outcome import Outcome, Record
 from malaria.given.grading.pytest_internals import TerminalReporter
 from malaria.given.grading.running import LIMIT, Items, by_exercise, number_of
-from malaria.given.grading.session import (
-    VERDICTS,
-    is_course,
-    refuse_another_copy,
-    refuse_without_assertions,
-)
+from malaria.given.grading.session import VERDICTS, refuse_without_assertions
 from malaria.given.system.accelerators import hide_accelerators
+from malaria.given.system.installed import is_course, refuse_another_copy
 
 MOST_COLUMNS = 100  # of a sentence: longer lines are hard to read
+LONGEST = 86_400  # seconds of a time limit: a day
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--time-limit",
         metavar="SECONDS",
-        type=float,
+        type=seconds,
         default=LIMIT,
         help=f"of CPU time for the tests of one exercise; default: {LIMIT:.0f}",
     )
@@ -60,6 +59,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="grade in one other process, as where processes cannot be forked",
     )
+
+
+def seconds(text: str) -> float:
+    """A type of argparse: a time of more than nothing and no more than a day."""
+    number = float(text)
+    if not 0 < number <= LONGEST:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {LONGEST}")
+    return number
 
 
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
@@ -114,14 +121,24 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             f"No exercise has the mark {min(unknown)}; that of exercise 3.2 is exercise_3_2."
         )
-    file = config.option.json
-    if file and not Path(file).absolute().parent.is_dir():  # told now, not after the grading
-        raise pytest.UsageError(f"--json: there is no folder {Path(file).parent}.")
+    if config.option.json:
+        refuse_unwritable(Path(config.option.json))
     config.stash[VERDICTS] = []
     if config.pluginmanager.has_plugin("nbval"):
         # The kernel of this environment, whatever else is installed.
         config.option.nbval_current_env = True
         config.option.nbval_cell_timeout = 1200  # seconds, for a busy machine
+
+
+def refuse_unwritable(file: Path) -> None:
+    """Refuse a file for the verdicts now, rather than after the grading."""
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise pytest.UsageError(f"--json: there is no folder {file.parent}.")
+    if file.exists() and not file.is_file():  # it would be replaced
+        raise pytest.UsageError(f"--json: {file} is not a file.")
+    if not os.access(folder, os.W_OK):
+        raise pytest.UsageError(f"--json: the folder {folder} may not be written to.")
 
 
 def refuse_other_runners(config: pytest.Config) -> None:
@@ -262,7 +279,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if Outcome.DONE_SO_FAR in outcomes and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if option.json and not option.collectonly:
-        scoreboard.write_json(option.json, session.config.stash[VERDICTS])
+        try:
+            scoreboard.write_json(option.json, session.config.stash[VERDICTS])
+        except OSError as error:  # such as a full disk: the score is printed all the same
+            print(f"--json: {error.strerror}: {option.json}", file=sys.stderr)
+            session.exitstatus, option.json = pytest.ExitCode.INTERNAL_ERROR, None
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
@@ -273,9 +294,9 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     width = pytest_internals.columns(terminalreporter)
     words = scoreboard.in_words(verdicts, min(width, MOST_COLUMNS))
     if words:
-        terminalreporter.section("what to look at")
+        terminalreporter.write_sep("=", "what to look at")
         terminalreporter.write_line("\n\n".join(words))
-    terminalreporter.section("score")
+    terminalreporter.write_sep("=", "score")
     terminalreporter.write_line("\n".join(scoreboard.table(verdicts, width)))
     terminalreporter.write_line("")
     terminalreporter.write_line(scoreboard.next_step(verdicts, min(width, scoreboard.WIDTH)))

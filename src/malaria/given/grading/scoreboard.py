@@ -49,11 +49,12 @@ def one_by_one(verdicts: Iterable[Verdict], width: int) -> Iterator[str]:
 
 
 def _gist(verdict: Verdict) -> object:
-    """What two exercises of one module have in common if one sentence tells both."""
-    if verdict.outcome is not Outcome.CRASHED:
+    """What two exercises of one module have in common if the same words tell both."""
+    if verdict.outcome in (Outcome.DONE, Outcome.DONE_SO_FAR, Outcome.NOT_STARTED):
         return verdict.number
     sentences = frozenset(sentence for _, sentence in verdict.findings)
-    return BY_NUMBER[verdict.number].module, sentences, verdict.diagnosis, verdict.printed
+    module = BY_NUMBER[verdict.number].module
+    return module, verdict.outcome, sentences, verdict.diagnosis, verdict.printed
 
 
 def _of_all(alike: list[Verdict], width: int) -> str:

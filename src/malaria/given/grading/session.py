@@ -12,6 +12,7 @@ import pytest
 from malaria import PROJECT
 from malaria.given.grading.running import Items, by_exercise
 from malaria.given.grading.verdict import Verdict
+from malaria.given.system.installed import refuse_another_copy
 
 # For a pytest that nobody sees, started from any folder.
 QUIET = (
@@ -19,33 +20,8 @@ QUIET = (
     *("-p", "no:terminal"),
     *("-p", "no:cacheprovider"),
 )
-PLUGIN = Path(__file__).with_name("plugin.py").relative_to(PROJECT)  # in every copy of the course
 LAST_WORDS = 500  # characters of what pytest printed; why it stopped is at the end
 VERDICTS = pytest.StashKey[list[Verdict]]()  # where the plugin puts them, in pytest's config
-
-
-def is_course(folder: Path) -> bool:
-    """Whether a folder is a copy of this course, the one that is installed or another."""
-    return (folder / PLUGIN).is_file()
-
-
-def refuse_another_copy(*folders: Path) -> None:
-    """Refuse to work in another copy of the course: this one's modules would be meant, in silence.
-
-    Args:
-        folders: Where the learner is; by default the working directory and those above it.
-
-    Raises:
-        ValueError: One of them is such a copy.
-    """
-    here = Path.cwd()
-    for folder in folders or (here, *here.parents):
-        if is_course(folder) and not folder.samefile(PROJECT):
-            raise ValueError(
-                f"{folder} is not the copy of the course that is installed here: that is {PROJECT}."
-                f" Use the environment of {folder}, or install that copy: `python -m pip install"
-                f" --editable {folder}`."
-            )
 
 
 def refuse_without_assertions() -> None:

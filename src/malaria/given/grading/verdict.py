@@ -44,6 +44,7 @@ class Verdict:
         """What the records of its tests say about an exercise."""
         records = list(records)
         failed = [record for record in records if record.outcome is not Outcome.DONE]
+        printed = [record.printed for record in failed if record.printed]
         # Only the first few sentences are shown, and what crashed explains a crash.
         failed.sort(key=lambda record: record.outcome is not Outcome.CRASHED)
         return cls(
@@ -51,7 +52,7 @@ class Verdict:
             worst(record.outcome for record in records),
             [(record.test, record.sentence) for record in failed],
             stood_in,
-            printed="\n".join(r.printed for r in records if r.outcome is not Outcome.DONE),
+            printed="\n".join(printed),
             tests=len(records),
             all_tests=len(records),
         )

@@ -1,8 +1,8 @@
 """A second pytest, which grades where nothing can be forked: on Windows, on macOS, in a notebook.
 
 It has TensorFlow loaded and the tests collected, and does one job after the other. When it takes
-too long, or a learner's code has ended it, the next job gets a new one. It ends with the process
-that it works for, however that ends.
+too long, or a learner's code has ended it or left something at work in it, the next job gets a new
+one. It ends with the process that it works for, however that ends.
 """
 
 import faulthandler
@@ -65,17 +65,28 @@ class Worker:
 
     def tests_of(self, number: str) -> list[str]:
         """The names of the tests of an exercise."""
-        self._start()
+        with self._ended_by_ctrl_c():
+            self._start()
         return self._tests_of[number]
 
     def do(self, job: Job) -> Ended:
         """Have a job done."""
-        self._start()
-        with suppress(OSError):  # it has died since the last job: no answer will say so
-            content = [job.number, job.others.value, job.limit]
-            self._connection.send_bytes(json.dumps(content).encode())
-        ended, _ = self._listen(job.limit)
+        with self._ended_by_ctrl_c():
+            self._start()
+            with suppress(OSError):  # it has died since the last job: no answer will say so
+                content = [job.number, job.others.value, job.limit]
+                self._connection.send_bytes(json.dumps(content).encode())
+            ended, _ = self._listen(job.limit)
         return ended
+
+    @contextmanager
+    def _ended_by_ctrl_c(self) -> Iterator[None]:
+        """At work on one job, it would be heard as the next one's."""
+        try:
+            yield
+        except BaseException:
+            self._kill()
+            raise
 
     def _start(self) -> None:
         if self._process is not None and self._process.is_alive():
@@ -83,9 +94,10 @@ class Worker:
         # Spawned on every system, so that it can be tried on one that forks.
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, *self._start_with), daemon=True)
-        with _no_program():
-            self._process.start()
+        process = context.Process(target=serve, args=(theirs, *self._start_with), daemon=True)
+        with without_program(), without_ctrl_c():
+            process.start()
+            self._process = process
         theirs.close()
         # A thread, because a half message would keep its reader waiting beyond any limit.
         self._heard: queue.Queue[bytes] = queue.Queue()
@@ -108,9 +120,8 @@ class Worker:
                     end = End.TIMED_OUT if account.out_of_time else clock.end()
         except ValueError:  # the end of the connection, or the learner's code has written there
             end = End.DIED
-        finally:
-            if end is not End.FINISHED:  # nor after Ctrl-C
-                self._kill()
+        if end is not End.FINISHED or not account.clean:
+            self._kill()
         seconds = time.monotonic() - started
         return Ended(account.records, end, seconds, account.stacks), account.tests
 
@@ -125,7 +136,7 @@ class Worker:
 
 
 @contextmanager
-def _no_program() -> Iterator[None]:
+def without_program() -> Iterator[None]:
     """Let a process that is started meanwhile not run this one's program again, as if imported."""
     program = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
@@ -133,6 +144,19 @@ def _no_program() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = program
+
+
+@contextmanager
+def without_ctrl_c() -> Iterator[None]:
+    """Let a process that is started meanwhile hear no Ctrl-C, which is for this one to answer."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _hear(connection: Connection, heard: "queue.Queue[bytes]") -> None:
@@ -156,6 +180,7 @@ def serve(connection: Connection, arguments: Sequence[str], folder: Path) -> Non
     os.chdir(folder)
     # The lock it has of its own is shared between processes: one that is killed leaves it behind.
     tqdm.set_lock(threading.RLock())
+    tqdm.monitor_interval = 0  # it would leave a thread
     collected(arguments, lambda config, items_of: do_jobs(connection, config, items_of))
 
 
@@ -170,13 +195,32 @@ def do_jobs(connection: Connection, config: pytest.Config, items_of: Items) -> N
     hide_plugged_accelerators()
     connection.send_bytes(encode(Names(names_of(items_of))))
     connection.send_bytes(encode(Finished()))
+    threads = set(threading.enumerate())
     with suppress(EOFError, OSError):  # the desk has been killed
         while request := connection.recv_bytes():
             number, others, limit = json.loads(request)
             # The one clock that goes on where a native call holds Python's lock and the desk, which
             # would end this, has gone.
             faulthandler.dump_traceback_later(longest_wait(limit) + FAREWELL, exit=True)
-            with teller(connection.send_bytes, limit) as tell:
+            nothing_left = partial(nothing_has_been_left, threads)
+            with teller(connection.send_bytes, limit, nothing_left) as tell:
                 for record in run_tests(config, items_of, Job(number, Neighbours(others), limit)):
                     tell(record)
             faulthandler.cancel_dump_traceback_later()
+
+
+def nothing_has_been_left(threads: set[threading.Thread]) -> bool:
+    """Whether no thread and no process has been left, which would take time from the next job.
+
+    Args:
+        threads: Those that are at home here.
+    """
+    left = set(threading.enumerate()) - threads
+    if any(not thread.name.startswith("Dummy") for thread in left):  # those are TensorFlow's
+        return False
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:  # that one has ended
+            pass
+    except (ChildProcessError, AttributeError):  # there is none, or this is Windows
+        return True
+    return False

@@ -15,6 +15,14 @@ def of_this_process() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
+def of_this_session() -> float:
+    """CPU seconds of this process, which has called `setsid`, and of what it has started.
+
+    Where that cannot be told: without what is still running of the latter.
+    """
+    return of_session(os.getpid()) or of_this_process()
+
+
 def of_session(leader: int) -> float:
     """CPU seconds of a process that has called `setsid`, and of all that it has started.
 

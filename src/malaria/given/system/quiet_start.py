@@ -4,6 +4,8 @@ import contextlib
 import os
 import sys
 
+from malaria.given.system.lost_ctrl_c import ctrl_c_is_not_lost
+
 
 @contextlib.contextmanager
 def quiet_stderr():
@@ -24,5 +26,5 @@ def quiet_stderr():
 
 def import_tensorflow():
     """Import TensorFlow without its greetings."""
-    with quiet_stderr():
+    with ctrl_c_is_not_lost(), quiet_stderr():
         import tensorflow  # noqa: F401
