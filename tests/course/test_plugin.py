@@ -90,6 +90,11 @@ def test_nbval_is_let_in_for_those_who_ask(run):
     asked.stdout.fnmatch_lines(["*nbval.plugin*"])
 
 
+def test_nbval_works_for_another_project(run):
+    """Whose settings do not keep it out, so that it is there already; one of that name is enough."""
+    assert run("--nbval").ret == 0
+
+
 def test_files_that_cannot_be_collected_end_the_run(pytester):
     """As without the plugin: a part of the tests would look like all of them."""
     pytester.makepyfile(test_a=NO_GRADE, test_b="import no_such_module\n")
