@@ -91,7 +91,7 @@ def test_nbval_is_let_in_for_those_who_ask(run):
 
 
 def test_nbval_works_for_another_project(run):
-    """Whose settings do not keep it out, so that it is there already; one of that name is enough."""
+    """Whose settings do not keep it out: it is there already, and one of that name is enough."""
     assert run("--nbval").ret == 0
 
 
