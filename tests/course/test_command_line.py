@@ -1,5 +1,6 @@
 """The command `malaria`, end to end on a few small cells: what it writes, and how it refuses."""
 
+import contextlib
 import json
 import os
 import re
@@ -38,16 +39,25 @@ def refusal(capsys, *arguments):
     return captured.err
 
 
-def start(*arguments, **environment):
-    """The command in a process of its own, with some variables of its environment changed."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "malaria", *(str(argument) for argument in arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        env=os.environ | {"PYTHONUTF8": "1"} | environment,
-    )
+@pytest.fixture
+def start():
+    """Start the command in a process of its own, with some variables of its environment changed."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*arguments, **environment):
+            process = subprocess.Popen(
+                [sys.executable, "-m", "malaria", *(str(argument) for argument in arguments)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                env=os.environ | {"PYTHONUTF8": "1"} | environment,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        yield start
 
 
 def one_after_the_other(*commands):
@@ -336,7 +346,7 @@ def test_a_run_is_not_resumed_under_other_settings(finished_run, cells, tmp_path
 
 
 @pytest.mark.parametrize("way", ["option", "environment"])
-def test_unwritten_exercises_are_named(way, cells, tmp_path):
+def test_unwritten_exercises_are_named(way, start, cells, tmp_path):
     """The first one in course order, before anything is trained or written."""
     stubs = tmp_path / "stubs"
     shutil.copytree(REFERENCE, stubs)
@@ -362,7 +372,7 @@ def test_unwritten_exercises_are_named(way, cells, tmp_path):
         (["--seed", "x"], "invalid whole number"),
     ],
 )
-def test_bad_arguments_are_refused(change, sentence, cells, tmp_path):
+def test_bad_arguments_are_refused(change, sentence, start, cells, tmp_path):
     """In a process of its own, because --modules would move this one's switch."""
     arguments = ["train", "--data", cells, "--out", tmp_path / "run", *SMALL]
     process = start(*arguments, *change)
@@ -413,7 +423,7 @@ def test_predict_without_a_run_says_what_to_do(cells, tmp_path, capsys):
     assert "is not a finished run" in refusal(capsys, "predict", "--run", tmp_path, cells)
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(finished_run, cells, tmp_path):
+def test_a_killed_run_goes_on_to_the_same_weights(start, finished_run, cells, tmp_path):
     """kill -9 after the first stored epoch; then --resume, and bit-equal weights at the end."""
     run = tmp_path / "killed"
     command = ["train", "--data", str(cells), "--out", str(run), *SMALL]
@@ -428,7 +438,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(finished_run, cells, tmp_path)
 
 @pytest.mark.usefixtures("ctrl_c_is_heard")
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
-def test_ctrl_c_leaves_a_usable_run(cells, tmp_path, capsys):
+def test_ctrl_c_leaves_a_usable_run(start, cells, tmp_path):
     """Interrupted after the first epoch: exit status 130, a classifier, a report that says so."""
     run = tmp_path / "stopped"
     process = start("train", "--data", cells, "--out", run, *SMALL[:4], "--whole-epochs", "500")
