@@ -18,7 +18,10 @@ def until(condition):
 
 
 def is_held(lock):
-    """Whether a process holds a lock file, and so is alive."""
+    """Whether a process holds a lock file, and so is alive; ask only when it has taken the lock.
+
+    To ask is to try: a process that wants the lock just then would not get it.
+    """
     with contextlib.suppress(BlockingIOError), locked(lock):
         return False
     return True

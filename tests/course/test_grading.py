@@ -1,14 +1,12 @@
 """The grading desk, end to end: what a learner sees, and what one exercise cannot do to another."""
 
 import ast
-import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -29,11 +27,10 @@ from malaria.given.grading.standing_in import Neighbours
 from malaria.given.grading.verdict import Verdict
 from malaria.given.grading.worker import Worker
 from malaria.given.lesson import check
-from malaria.given.system.lock import locked
+from tests.course.patience import PATIENCE, is_held, until
 from tests.course.submissions import SEES, stubs, submission
 
 LIMIT = 15  # CPU seconds for an exercise that never ends; what is right here takes up to 5
-PATIENCE = 1800  # seconds for a whole pytest, on a busy machine
 
 
 def graded(folder, *arguments):
@@ -236,36 +233,25 @@ def test_a_notebook_grades_what_is_saved_in_one_process(tmp_path):
 
 def test_what_grades_does_not_outlive_the_notebook(tmp_path):
     """However it ends, and in the middle of an endless loop. While it lives it holds a lock."""
-    lock = tmp_path / "lock"
+    lock, taken = tmp_path / "lock", tmp_path / "taken"
     holds = f"""
 from pathlib import Path as _Path
 from malaria.given.system.lock import locked as _locked
 _lock = _locked(_Path({str(lock)!r}))
 _lock.__enter__()
+_Path({str(taken)!r}).touch()
 """
     folder = submission(tmp_path / "own", train_test_split=ENDLESS + holds)
-
-    def is_held():
-        with contextlib.suppress(BlockingIOError), locked(lock):
-            return False
-        return True
 
     notebook = subprocess.Popen(
         [sys.executable, "-c", "from malaria.given.lesson import check; check('1.1')"],
         env=os.environ | {"MALARIA_MODULES": str(folder)},
     )
-    until(lambda: lock.is_file() and is_held())
+    until(taken.is_file)
+    assert is_held(lock)
     notebook.kill()
     notebook.wait()
-    until(lambda: not is_held())
-
-
-def until(condition):
-    """Wait until a condition holds; a failure if it does not."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: not is_held(lock))
 
 
 @pytest.mark.parametrize("how", ["--no-fork", "--in-process", "fork", "notebook"])

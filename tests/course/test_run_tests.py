@@ -50,15 +50,17 @@ def test_one_that_fails_is_enough(status, all_of_them, capfdbinary):
     assert (b"one     | passed" in lines) == (status == 0)
 
 
-# In the place of a pytest: starts another process, which holds a lock, and waits for ever.
+# In the place of a pytest: waits for another process, which holds a lock and waits for ever.
 ENDLESS = """
 import subprocess, sys, time
 from pathlib import Path
 from malaria.given.system.lock import locked
 if sys.argv[2:]:
-    subprocess.run([*sys.orig_argv[:-1]])
-with locked(Path(sys.argv[1])):
-    time.sleep(10_000)
+    subprocess.run(sys.orig_argv[:-1])
+lock = Path(sys.argv[1])
+with locked(lock):
+    lock.with_suffix(".taken").touch()
+    time.sleep(100_000)
 """
 STUBBORN = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 TOOL = """
@@ -88,7 +90,8 @@ def test_ctrl_c_ends_everything(number, tmp_path):
         stderr=subprocess.DEVNULL,
     )
     try:
-        until(lambda: all(lock.is_file() and is_held(lock) for lock in locks))
+        until(lambda: all(lock.with_suffix(".taken").is_file() for lock in locks))
+        assert all(map(is_held, locks))
         tool.send_signal(number)
         assert tool.wait(PATIENCE) == 130
         assert not any(map(is_held, locks))

@@ -15,9 +15,8 @@ from malaria.given.command_line import watch
 from malaria.given.command_line.learn import hints_in_words
 from malaria.given.exercises import hints
 from malaria.given.exercises.changes import parts_of, touched
+from tests.course.patience import PATIENCE
 from tests.course.submissions import SEES, submission
-
-PATIENCE = 120  # seconds for a line, on a busy machine
 
 
 class Watch:
@@ -96,7 +95,7 @@ def test_watch_survives_what_is_saved(tmp_path):
         os.write(keyboard, b"hq")  # the second key is not lost behind the first
         assert watched.line_with("1. Compare several file names")
         assert watched.line_with("Ended.")
-        assert watched.process.wait(timeout=10) == 0
+        assert watched.process.wait(timeout=PATIENCE) == 0
     finally:
         watched.close()
         os.close(keyboard)
