@@ -25,8 +25,7 @@ lessons: .venv/installed  ## open JupyterLab at lesson 1
 test: .venv/installed  ## run all of the project's tests, on the reference
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/python -m pytest --modules solutions -m "not slow" tests
-	$(BIN)/python -m pytest --modules solutions --nbval lessons
+	$(BIN)/python -m tools.run_tests
 
 test-all: test  ## run those that take long as well; some need Chromium or Chrome
 	$(INSTALL) --editable ".[develop,browser]"

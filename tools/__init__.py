@@ -1,1 +1,1 @@
-"""For maintainers: the lessons' outputs, their prose, the figures of the practice cells."""
+"""For maintainers: all tests at once, the lessons, their prose, figures of the practice cells."""

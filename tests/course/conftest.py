@@ -1,5 +1,7 @@
 """Fixtures that several of the course's own tests use."""
 
+import contextlib
+import io
 import signal
 
 import pytest
@@ -24,8 +26,15 @@ def cells(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def finished_run(cells):
-    """A small run, trained to its end."""
-    folder = cells.parent.parent / "ein Lauf"
-    assert main(["train", "--data", str(cells), "--out", str(folder), *SMALL]) == 0
-    return folder
+def training(cells):
+    """A small run, trained to its end, and what was printed."""
+    folder, printed = cells.parent.parent / "ein Lauf", io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert main(["train", "--data", str(cells), "--out", str(folder), *SMALL]) == 0
+    return folder, printed.getvalue()
+
+
+@pytest.fixture(scope="session")
+def finished_run(training):
+    """The folder of a small run, trained to its end."""
+    return training[0]

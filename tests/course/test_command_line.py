@@ -1,5 +1,6 @@
 """The command `malaria`, end to end on a few small cells: what it writes, and how it refuses."""
 
+import contextlib
 import json
 import os
 import re
@@ -7,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from importlib.metadata import version
 
 import numpy as np
@@ -23,6 +23,8 @@ from malaria.given.exercises.stubs import make_stub
 from malaria.given.runs.run_folder import RunFolder
 from malaria.given.system.json_file import read_json, write_json
 from malaria.given.system.lock import locked
+from tests.course.patience import PATIENCE, until
+from tests.course.png import write_promise
 from tests.course.small_run import SMALL
 from tests.course.submissions import submission
 
@@ -37,27 +39,55 @@ def refusal(capsys, *arguments):
     return captured.err
 
 
-def start(*arguments, **environment):
-    """The command in a process of its own, with some variables of its environment changed."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "malaria", *(str(argument) for argument in arguments)],
+@pytest.fixture
+def start():
+    """Start the command in a process of its own, with some variables of its environment changed."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*arguments, **environment):
+            process = subprocess.Popen(
+                [sys.executable, "-m", "malaria", *(str(argument) for argument in arguments)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                env=os.environ | {"PYTHONUTF8": "1"} | environment,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        yield start
+
+
+def one_after_the_other(*commands):
+    """The exit status of each of some commands in one new process, and what it says."""
+    code = (
+        "import json, sys\n"
+        "from malaria.given.command_line import main\n"
+        "for arguments in json.loads(sys.argv[1]):\n"
+        "    print('The status was', main(arguments), flush=True)\n"
+    )
+    arguments = json.dumps([[str(argument) for argument in command] for command in commands])
+    ended = subprocess.run(
+        [sys.executable, "-c", code, arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
-        env=os.environ | {"PYTHONUTF8": "1"} | environment,
+        env=os.environ | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"},
+        check=False,
+        timeout=PATIENCE,
     )
+    *pieces, rest = re.split(r"The status was (\d+)\n", ended.stdout)
+    assert (rest, len(pieces)) == ("", 2 * len(commands)), ended.stdout
+    return list(zip(map(int, pieces[1::2]), pieces[::2], strict=True))
 
 
 def wait_for(path, process):
-    """Wait until `path` is there, at most a minute, or the process has ended without it."""
-    for _ in range(1200):
-        if path.exists():
-            return
-        assert process.poll() is None, process.stdout.read()
-        time.sleep(0.05)
-    process.kill()
-    pytest.fail(f"{path.name} did not appear within a minute")
+    """Wait until `path` is there, or the process has ended without it."""
+    until(lambda: path.exists() or process.poll() is not None)
+    assert path.exists(), process.stdout.read()
 
 
 def weights_of(run):
@@ -113,7 +143,7 @@ def test_the_version_is_that_of_the_package_and_comes_without_tensorflow():
         "finally: assert 'tensorflow' not in sys.modules"
     )
     command = [sys.executable, "-c", code]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert ended.stdout == f"malaria {version('malaria')}\n"
 
 
@@ -165,7 +195,7 @@ def test_the_saved_model_loads_in_plain_tensorflow(finished_run, cells, capsys):
         "print(json.dumps([float(x) for x in p]))"
     )
     command = [sys.executable, "-c", code, finished_run / "saved_model", *files]
-    plain = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    plain = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert main(["predict", "--run", str(finished_run), "--json", *map(str, files)]) == 0
     ours = [row["probability"] for row in json.loads(capsys.readouterr().out)]
     np.testing.assert_allclose(json.loads(plain.stdout), ours, atol=1e-4)
@@ -184,7 +214,7 @@ def test_predict_names_bad_files_and_does_the_others(finished_run, cells, tmp_pa
         "grey.png": lambda path: image.convert("L").save(path),
         "alpha.png": lambda path: image.convert("RGBA").save(path),
         "dot.png": lambda path: Image.new("RGB", (1, 1)).save(path),
-        "huge.png": lambda path: Image.new("RGB", (20_000, 20_000)).save(path),
+        "huge.png": lambda path: write_promise(path, 20_000),
     }
     for name, write in bad.items():
         write(tmp_path / name)
@@ -316,7 +346,7 @@ def test_a_run_is_not_resumed_under_other_settings(finished_run, cells, tmp_path
 
 
 @pytest.mark.parametrize("way", ["option", "environment"])
-def test_unwritten_exercises_are_named(way, cells, tmp_path):
+def test_unwritten_exercises_are_named(way, start, cells, tmp_path):
     """The first one in course order, before anything is trained or written."""
     stubs = tmp_path / "stubs"
     shutil.copytree(REFERENCE, stubs)
@@ -327,7 +357,7 @@ def test_unwritten_exercises_are_named(way, cells, tmp_path):
         process = start(*command, "--modules", stubs)
     else:
         process = start(*command, MALARIA_MODULES=str(stubs))
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert f"Exercise 3.1 in {stubs}" in said
     assert not (tmp_path / "run").exists()
@@ -342,11 +372,11 @@ def test_unwritten_exercises_are_named(way, cells, tmp_path):
         (["--seed", "x"], "invalid whole number"),
     ],
 )
-def test_bad_arguments_are_refused(change, sentence, cells, tmp_path):
+def test_bad_arguments_are_refused(change, sentence, start, cells, tmp_path):
     """In a process of its own, because --modules would move this one's switch."""
     arguments = ["train", "--data", cells, "--out", tmp_path / "run", *SMALL]
     process = start(*arguments, *change)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert sentence in said
     assert "Traceback" not in said
@@ -393,18 +423,16 @@ def test_predict_without_a_run_says_what_to_do(cells, tmp_path, capsys):
     assert "is not a finished run" in refusal(capsys, "predict", "--run", tmp_path, cells)
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(finished_run, cells, tmp_path):
+def test_a_killed_run_goes_on_to_the_same_weights(start, finished_run, cells, tmp_path):
     """kill -9 after the first stored epoch; then --resume, and bit-equal weights at the end."""
     run = tmp_path / "killed"
-    command = ["train", "--data", cells, "--out", run, *SMALL]
+    command = ["train", "--data", str(cells), "--out", str(run), *SMALL]
     process = start(*command)
     wait_for(run / "checkpoints" / "checkpoint", process)
     process.kill()
     process.communicate()
     assert not (run / "report.html").exists()
-    process = start(*command, "--resume")
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, said
+    assert main([*command, "--resume"]) == 0
     assert same_weights(finished_run, run)
 
 
@@ -425,13 +453,13 @@ def test_a_command_needs_no_standard_streams(closed):
 
 @pytest.mark.usefixtures("ctrl_c_is_heard")
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
-def test_ctrl_c_leaves_a_usable_run(cells, tmp_path, capsys):
+def test_ctrl_c_leaves_a_usable_run(start, cells, tmp_path):
     """Interrupted after the first epoch: exit status 130, a classifier, a report that says so."""
     run = tmp_path / "stopped"
     process = start("train", "--data", cells, "--out", run, *SMALL[:4], "--whole-epochs", "500")
     wait_for(run / "checkpoints" / "checkpoint", process)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, said
     assert "--resume" in said
     assert "stopped early" in (run / "report.html").read_text(encoding="utf-8")
@@ -439,40 +467,42 @@ def test_ctrl_c_leaves_a_usable_run(cells, tmp_path, capsys):
     assert main(["predict", "--run", str(run), str(cell)]) == 0
 
 
-STOPPED = """
-def train(model, **options):
-    raise KeyboardInterrupt
-"""
-SILENT = """
+# Stopped in the first epoch where there is only one; otherwise done, and nothing is stored.
+STORES_NOTHING = """
 def train(model, whole_epochs, head_epochs, **options):
+    if whole_epochs == 1:
+        raise KeyboardInterrupt
     names = ("loss", "val_loss", "val_accuracy", "val_auc")
     phases = ["whole"] * whole_epochs + ["head"] * head_epochs
     return {"phase": phases} | {name: [0.5] * len(phases) for name in names}
 """
 
 
-@pytest.mark.parametrize(("train", "status"), [(STOPPED, 130), (SILENT, 0)])
-def test_a_train_that_stores_nothing_is_found_out(train, status, cells, tmp_path):
+def test_a_train_that_stores_nothing_is_found_out(cells, tmp_path):
     """Exercise 6.6 may ignore `folder` and Ctrl-C: then nothing is promised, at no time."""
-    modules, run = submission(tmp_path / "mine", model_training=train), tmp_path / "run"
-    command = ["train", "--data", cells, "--out", run, *SMALL[2:], "--modules", modules]
-    for again in ([], ["--resume"]):
-        process = start(*command, *again)
-        said, _ = process.communicate(timeout=120)
-        assert process.returncode == status, said
+    modules = submission(tmp_path / "mine", model_training=STORES_NOTHING)
+    runs = {tmp_path / "stopped": (130, "1"), tmp_path / "done": (0, "2")}
+    commands = {
+        (run, status, bool(again)): [
+            *("train", "--data", cells, "--out", run, "--modules", modules, *SMALL[2:4]),
+            *("--whole-epochs", epochs, "--head-epochs", "1", *again),
+        ]
+        for run, (status, epochs) in runs.items()
+        for again in ([], ["--resume"])
+    }
+    ended = one_after_the_other(*commands.values())
+    for (run, expected, again), (status, said) in zip(commands, ended, strict=True):
+        assert status == expected, said
         assert f"has stored no state in {run / 'checkpoints'}" in said
         assert f"--out {run} --resume begins anew." in said
         assert "goes on" not in said
-        assert ("is stored in" in said) == bool(again)
+        assert ("is stored in" in said) == again
         assert "Traceback" not in said
 
 
-def test_the_work_is_announced_and_the_figures_explained(cells, tmp_path, capsys):
+def test_the_work_is_announced_and_the_figures_explained(training):
     """Each part before it begins, and at the end what the table means."""
-    run = tmp_path / "run"
-    short = [*SMALL[:4], "--whole-epochs", "1", "--head-epochs", "0"]
-    assert main(["train", "--data", str(cells), "--out", str(run), *short]) == 0
-    said = capsys.readouterr().out
+    _, said = training
     places = [said.index(f"Part {part} of 3: ") for part in (1, 2, 3)]
     places += [said.index(words) for words in ("accuracy", "(95% interval by patient", "Report:")]
     assert places == sorted(places)

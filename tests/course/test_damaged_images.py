@@ -12,6 +12,7 @@ from PIL import Image
 
 from malaria.given.cells.images import check_image
 from malaria.given.runs.classifier import decode
+from tests.course.png import header, png_of
 
 IMAGES = 150  # in the suite: a few seconds; more by `count_overlooked(2000)`
 
@@ -51,18 +52,6 @@ def chunks_of(data):
         found.append((kind, data[place + 8 : place + 8 + length]))
         place += length + 12
     return found
-
-
-def png_of(chunks):
-    """The bytes of a PNG of these chunks, with right checksums, whatever is in them."""
-    body = b"".join(
-        struct.pack(">I", len(content))
-        + kind
-        + content
-        + struct.pack(">I", zlib.crc32(kind + content))
-        for kind, content in chunks
-    )
-    return b"\x89PNG\r\n\x1a\n" + body
 
 
 def flipped(data, rng):
@@ -202,10 +191,10 @@ def test_missing_rows_are_named(tmp_path, interlaced):
         sizes = [(2, 2), (1, 2), (3, 2), (3, 4), (6, 3), (5, 7), (11, 6)]
     assert sum(columns * rows for columns, rows in sizes) == width * height
     rows = b"".join((b"\0" + b"\x77" * 3 * columns) * rows for columns, rows in sizes)
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, interlaced)
+    first = header(width, height, interlaced=interlaced)
     path = tmp_path / "cell.png"
     for data, sound in ((rows, True), (rows[:-1], False)):
-        chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b"")]
+        chunks = [first, (b"IDAT", zlib.compress(data)), (b"IEND", b"")]
         path.write_bytes(png_of(chunks))
         assert decodes(path.read_bytes()) == sound
         assert (check_image(path) is None) == sound

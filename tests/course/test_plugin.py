@@ -28,11 +28,15 @@ NO_GRADE = "import pytest\ndef test_passes(): pass\n"
 
 @pytest.fixture
 def run(pytester):
-    """Run pytest on a file without an exercise, in a process of its own."""
+    """Run pytest on a file without an exercise, in a process of its own, and without nbval.
+
+    It takes two seconds to load.
+    """
     pytester.makepyfile(NO_GRADE)
 
     def run(*arguments):
-        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+        options = ("-p", "no:cacheprovider", "-p", "no:nbval")
+        return pytester.runpytest_subprocess(*options, *arguments)
 
     return run
 
@@ -135,10 +139,16 @@ def test_nbval_is_let_in_for_those_who_ask(run):
     asked.stdout.fnmatch_lines(["*nbval.plugin*"])
 
 
+def test_nbval_works_for_another_project(pytester):
+    """Whose settings do not keep it out: it is there already, and one of that name is enough."""
+    pytester.makepyfile(NO_GRADE)
+    assert pytester.runpytest_subprocess("-p", "no:cacheprovider", "--nbval").ret == 0
+
+
 def test_files_that_cannot_be_collected_end_the_run(pytester):
     """As without the plugin: a part of the tests would look like all of them."""
     pytester.makepyfile(test_a=NO_GRADE, test_b="import no_such_module\n")
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:nbval")
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.assert_outcomes(errors=1)
 
@@ -157,14 +167,13 @@ def test_pytest_has_the_private_parts_that_are_used(request):
     assert reporter is None or reporter._tw.fullwidth > 0
 
 
-def test_another_copy_of_the_course_is_refused(pytester, monkeypatch, capsys):
+def test_another_copy_of_the_course_is_refused(run, pytester, monkeypatch, capsys):
     """In silence the modules of the installed one would be graded, or trained."""
     copy = pytester.path / PLUGIN
     copy.parent.mkdir(parents=True)
     copy.touch()
     pytester.makepyprojecttoml("[tool.pytest.ini_options]")
-    pytester.makepyfile(NO_GRADE)
-    result = pytester.runpytest_subprocess()
+    result = run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"*{pytester.path} is not the copy of the course *{PROJECT}.*"])
     below = pytester.mkdir("lessons")

@@ -8,6 +8,7 @@ import pytest
 
 from malaria import OWN_MODULES, PROJECT, REFERENCE
 from malaria.given.command_line import make_parser
+from tests.course.patience import PATIENCE
 from tests.course.submissions import stubs
 
 
@@ -23,7 +24,7 @@ def run_python(code, modules=None, cwd=None):
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

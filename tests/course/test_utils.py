@@ -1,7 +1,6 @@
 """Reading: which files count as cells, which are refused; and the pictures."""
 
 import os
-import struct
 import zlib
 
 import matplotlib as mpl
@@ -10,6 +9,7 @@ import pytest
 from PIL import Image
 
 from malaria import utils
+from tests.course.png import header, png_of, write_promise
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -28,26 +28,10 @@ def cell(width=40, height=40, mode="RGB"):
     return Image.fromarray(pixels).convert(mode)
 
 
-def write_png(path, side, bits, pixels):
-    """A PNG of RGB, byte by byte: Pillow does not write one that is odd."""
-
-    def chunk(kind, data):
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, bits, 2, 0, 0, 0))
-    data = chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + data)
-
-
 def write_16_bit_rgb(path):
     """A sound PNG of 16 bits a channel."""
-    write_png(path, 16, 16, (b"\0" + b"\x12\x34" * 48) * 16)
-
-
-def write_promise(path, side):
-    """A tiny file that promises more pixels than it has, or than any memory holds."""
-    write_png(path, side, 8, b"")
+    pixels = zlib.compress((b"\0" + b"\x12\x34" * 48) * 16)
+    path.write_bytes(png_of([header(16, 16, bits=16), (b"IDAT", pixels), (b"IEND", b"")]))
 
 
 BAD = {

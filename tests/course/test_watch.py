@@ -15,9 +15,8 @@ from malaria.given.command_line import watch
 from malaria.given.command_line.learn import hints_in_words
 from malaria.given.exercises import hints
 from malaria.given.exercises.changes import parts_of, touched
+from tests.course.patience import PATIENCE
 from tests.course.submissions import SEES, submission
-
-PATIENCE = 120  # seconds for a line, on a busy machine
 
 
 class Watch:
@@ -65,6 +64,13 @@ class Watch:
         self._reader.join(PATIENCE)
 
 
+def save(module, text):
+    """Save a module in one step: on a busy machine, half of it could be graded."""
+    half = module.with_suffix(".part")
+    half.write_text(text, encoding="utf-8")
+    os.replace(half, module)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a terminal to press keys on")
 def test_watch_survives_what_is_saved(tmp_path):
     """An endless loop is overtaken by the next save; a broken file is told; keys are heard.
@@ -81,22 +87,22 @@ def test_watch_survives_what_is_saved(tmp_path):
     try:
         assert watched.line_with("Watching")
         endless = source.replace("return np.intersect1d", "while True: np.intersect1d")
-        module.write_text(endless, encoding="utf-8")
+        save(module, endless)
         assert watched.line_with("\n")  # the grading has begun
-        module.write_text(source.replace("intersect1d", "union1d"), encoding="utf-8")
+        save(module, source.replace("intersect1d", "union1d"))
         assert watched.line_with("Exercise") == "Exercise 1.4, leaked_patients: wrong.\n"
-        module.write_text(source + "def half_wri", encoding="utf-8")
+        save(module, source + "def half_wri")
         assert watched.line_with("  - SyntaxError")
         assert watched.line_with("(")  # the time, the last line of a grading
         source += SEES.format(file=str(tmp_path / "seen"))
-        module.write_text(source, encoding="utf-8")
+        save(module, source)
         done = "Exercise 1.5, majority_baseline: done and right.\n"
         assert watched.line_with("Exercise 1.5") == done
         assert (tmp_path / "seen").read_text(encoding="utf-8") == "-1"
         os.write(keyboard, b"hq")  # the second key is not lost behind the first
         assert watched.line_with("1. Compare several file names")
         assert watched.line_with("Ended.")
-        assert watched.process.wait(timeout=10) == 0
+        assert watched.process.wait(timeout=PATIENCE) == 0
     finally:
         watched.close()
         os.close(keyboard)
@@ -156,10 +162,10 @@ def test_watch_without_standard_input(tmp_path):
     watched = Watch(folder, subprocess.DEVNULL, preexec_fn=lambda: os.close(0))
     try:
         assert watched.line_with("Watching")
-        module.write_text(f"{source}\n\n{stub}", encoding="utf-8")
+        save(module, f"{source}\n\n{stub}")
         assert watched.line_with("Next: exercise 1.1")
         changed = source.replace("return np.intersect1d", "pass\n    return np.intersect1d")
-        module.write_text(f"{changed}\n\n{stub}", encoding="utf-8")
+        save(module, f"{changed}\n\n{stub}")
         assert watched.line_with("Grading") == "Grading 1.4 ...\n"
         assert watched.line_with("Next: exercise 1.1")
     finally:

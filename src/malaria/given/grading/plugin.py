@@ -70,10 +70,14 @@ def seconds(text: str) -> float:
 
 
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
-    """Let nbval in where it is asked for; `pyproject.toml` says what it costs the other runs."""
-    if any(argument.startswith("--nbval") for argument in args):
-        early_config.pluginmanager.unblock("nbval")
-        early_config.pluginmanager.register(importlib.import_module("nbval.plugin"), "nbval")
+    """Let nbval in where it is asked for; `pyproject.toml` says what it costs the other runs.
+
+    Where pytest missed the project's settings, nothing has kept it out.
+    """
+    manager = early_config.pluginmanager
+    if any(argument.startswith("--nbval") for argument in args) and not manager.has_plugin("nbval"):
+        manager.unblock("nbval")
+        manager.register(importlib.import_module("nbval.plugin"), "nbval")
 
 
 @pytest.hookimpl(tryfirst=True)
