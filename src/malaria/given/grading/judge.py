@@ -144,7 +144,7 @@ def _without_tensorflows_own(text: str) -> str:
     text = "\n".join(lines)
     for end in ("NodeDef:", "\n\t [[", ". Received args:"):
         text = text.partition(end)[0]
-    return re.sub(r"\{\{.*?\}\}|\[Op:[^]]*\]", "", text)
+    return re.sub(r"\{\{.*?\}\}|\[Op:[^]]*\]( name:)?", "", text)
 
 
 def _one_line(text: str) -> str:
