@@ -219,8 +219,9 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     Args:
         logits: `(B, K)`, float, any size: finite even at +-1000.
         labels: `(B,)`, int, in [0, K).
-        label_smoothing: The share of each label's weight that is spread over all K classes, which
-            keeps a network from betting everything on a label that may be wrong.
+        label_smoothing: The share of each label's weight that is spread evenly over all K classes,
+            the label's own included: it keeps a network from betting everything on a label that may
+            be wrong. A float in [0, 1]; 0 leaves the labels as they are.
 
     Returns:
         A scalar of the dtype of `logits`, not negative.
@@ -232,6 +233,8 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
         >>> sure = tf.constant([[1000.0, -1000.0]])
         >>> float(softmax_cross_entropy(sure, tf.constant([1])))
         2000.0
+        >>> float(softmax_cross_entropy(sure, tf.constant([1]), label_smoothing=0.5))
+        1500.0
     """
     logits = tf.convert_to_tensor(logits)
     # Exercise 3.6: log-sum-exp minus the label's logit, no overflow [5]

@@ -14,12 +14,21 @@ import numpy as np
 # Several lessons
 
 
-def cross_entropy(logits, labels):
+def cross_entropy(logits, labels, label_smoothing=0.0):
     """The mean softmax cross-entropy of logits `(B, K)` and int labels `(B,)`, a float."""
-    logits, labels = np.asarray(logits, float), np.asarray(labels)
+    logits = np.asarray(logits, float)
     shifted = logits - logits.max(axis=1, keepdims=True)
     logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return float(-logs[np.arange(len(labels)), labels].mean())
+    return float(-(targets(labels, logits.shape[1], label_smoothing) * logs).sum(axis=1).mean())
+
+
+def targets(labels, classes, label_smoothing=0.0):
+    """What the probabilities `(B, K)` should be: all on the label, but for the share smoothed.
+
+    That share is spread over all K classes, the label's own included.
+    """
+    one_hot = np.eye(classes)[np.asarray(labels)]
+    return (1 - label_smoothing) * one_hot + label_smoothing / classes
 
 
 # Lesson 1: train_test_split
@@ -116,12 +125,12 @@ def batch_norm(x, gamma, beta, mean, variance, training, momentum=0.95, epsilon=
     return y, mean, variance
 
 
-def cross_entropy_gradient(logits, labels):
-    """The gradient of `cross_entropy` to its logits, `(B, K)`: softmax minus one-hot, over B."""
-    logits, labels = np.asarray(logits, float), np.asarray(labels)
+def cross_entropy_gradient(logits, labels, label_smoothing=0.0):
+    """The gradient of `cross_entropy` to its logits, `(B, K)`: softmax minus targets, over B."""
+    logits = np.asarray(logits, float)
     exp = np.exp(logits - logits.max(axis=1, keepdims=True))
     softmax = exp / exp.sum(axis=1, keepdims=True)
-    return (softmax - np.eye(logits.shape[1])[labels]) / len(labels)
+    return (softmax - targets(labels, logits.shape[1], label_smoothing)) / len(labels)
 
 
 def conv_block(x, kernel, gamma, beta, mean, variance):

@@ -923,6 +923,15 @@ def dropout(x, rate, training, seed):
     return tf.where(keep_mask(x, rate, seed, shape), x / (1 - rate), tf.zeros_like(x))
 
 
+@wrong("3.5", "The mask has the static batch size, which is unknown where the batch is open.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    if not training:
+        return x
+    keep = tf.random.stateless_uniform((x.shape[0], *x.shape[1:]), seed) >= rate
+    return tf.where(keep, x / (1 - rate), tf.zeros_like(x))
+
+
 @right("3.5", "A wrong rate is refused in training only.")
 def dropout(x, rate, training, seed):
     if not training:
@@ -1005,79 +1014,87 @@ def dropout(x, rate, training, seed):
 # 3.6
 
 
+def smoothed(labels, logits, share):
+    """What the probabilities should be, `(B, K)`."""
+    classes = logits.shape[-1]
+    one_hot = tf.one_hot(labels, classes, dtype=logits.dtype)
+    return (1 - share) * one_hot + share / classes
+
+
+def crossed(logs, labels, share):
+    """The cross-entropy of logarithms of probabilities, `(B, K)`."""
+    return -tf.reduce_mean(tf.reduce_sum(smoothed(labels, logs, share) * logs, axis=-1))
+
+
 @wrong("3.6", "A softmax was applied before a loss that applies it again.")
-def softmax_cross_entropy(logits, labels):
-    return reference.softmax_cross_entropy(tf.nn.softmax(logits), labels)
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    return reference.softmax_cross_entropy(tf.nn.softmax(logits), labels, label_smoothing)
 
 
 @wrong("3.6", "The logarithm of a plain softmax: NaN as soon as a logit is large.")
-def softmax_cross_entropy(logits, labels):
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     exp = tf.exp(logits)
     probabilities = exp / tf.reduce_sum(exp, axis=-1, keepdims=True)
-    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
-    return -tf.reduce_mean(tf.reduce_sum(targets * tf.math.log(probabilities), axis=-1))
+    return crossed(tf.math.log(probabilities), labels, label_smoothing)
 
 
 @wrong("3.6", "A small number was added inside the logarithm: large losses are cut off.")
-def softmax_cross_entropy(logits, labels):
-    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
-    logs = tf.math.log(tf.nn.softmax(logits) + 1e-7)
-    return -tf.reduce_mean(tf.reduce_sum(targets * logs, axis=-1))
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    return crossed(tf.math.log(tf.nn.softmax(logits) + 1e-7), labels, label_smoothing)
 
 
 @wrong("3.6", "The loss was summed over the batch instead of averaged.")
-def softmax_cross_entropy(logits, labels):
-    return tf.reduce_sum(
-        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-    )
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    targets = smoothed(labels, logits, label_smoothing)
+    return tf.reduce_sum(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
 
 
 @wrong("3.6", "The loss of each example came back instead of their mean.")
-def softmax_cross_entropy(logits, labels):
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    targets = smoothed(labels, logits, label_smoothing)
+    return tf.nn.softmax_cross_entropy_with_logits(targets, logits)
 
 
 @wrong("3.6", "The softmax was taken over the batch instead of the classes.")
-def softmax_cross_entropy(logits, labels):
-    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
-    logs = tf.nn.log_softmax(logits, axis=0)
-    return -tf.reduce_mean(tf.reduce_sum(targets * logs, axis=-1))
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    return crossed(tf.nn.log_softmax(logits, axis=0), labels, label_smoothing)
 
 
 @wrong("3.6", "The sign is missing: the loss falls as the answers get worse.")
-def softmax_cross_entropy(logits, labels):
-    return -reference.softmax_cross_entropy(logits, labels)
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    return -reference.softmax_cross_entropy(logits, labels, label_smoothing)
 
 
 @wrong(
     "3.6",
     "The mean was taken over examples and classes: the loss is too small by the number of classes.",
 )
-def softmax_cross_entropy(logits, labels):
-    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    targets = smoothed(labels, logits, label_smoothing)
     return -tf.reduce_mean(targets * tf.nn.log_softmax(logits))
 
 
 @wrong("3.6", "The classes were exchanged: the probability of the other class was taken.")
-def softmax_cross_entropy(logits, labels):
-    return reference.softmax_cross_entropy(tf.reverse(logits, [-1]), labels)
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    return reference.softmax_cross_entropy(tf.reverse(logits, [-1]), labels, label_smoothing)
 
 
-@wrong("3.6", "Each class was scored by its own sigmoid instead of one softmax over both.")
-def softmax_cross_entropy(logits, labels):
-    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+@wrong("3.6", "Each class was scored by its own sigmoid instead of one softmax over all.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    targets = smoothed(labels, logits, label_smoothing)
     losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
     return tf.reduce_mean(tf.reduce_sum(losses, axis=-1))
 
 
 @wrong("3.6", "The logarithm is to the base 2.")
-def softmax_cross_entropy(logits, labels):
-    return reference.softmax_cross_entropy(logits, labels) / math.log(2)
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    return reference.softmax_cross_entropy(logits, labels, label_smoothing) / math.log(2)
 
 
 @wrong("3.6", "The logits were clipped: beyond the limits no gradient comes back.")
-def softmax_cross_entropy(logits, labels):
-    return reference.softmax_cross_entropy(tf.clip_by_value(logits, -50, 50), labels)
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    clipped = tf.clip_by_value(logits, -50, 50)
+    return reference.softmax_cross_entropy(clipped, labels, label_smoothing)
 
 
 @wrong(
@@ -1085,39 +1102,29 @@ def softmax_cross_entropy(logits, labels):
     "The greatest logit of the whole batch was subtracted: a row far below it underflows to log 0.",
 )
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
-    logits = tf.convert_to_tensor(logits)
     shifted = logits - tf.reduce_max(logits)
     logs = shifted - tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=-1, keepdims=True))
-    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
-    return -tf.reduce_mean(tf.reduce_sum(targets * logs, axis=-1))
+    return crossed(logs, labels, label_smoothing)
 
 
 @wrong("3.6", "The greatest absolute logit was subtracted: rows far below 0 underflow to log 0.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
-    logits = tf.convert_to_tensor(logits)
     shifted = logits - tf.reduce_max(tf.abs(logits), axis=-1, keepdims=True)
     logs = shifted - tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=-1, keepdims=True))
-    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
-    return -tf.reduce_mean(tf.reduce_sum(targets * logs, axis=-1))
+    return crossed(logs, labels, label_smoothing)
 
 
 @wrong("3.6", "Only large logits were shifted: rows far below 0 underflow to log 0.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
-    logits = tf.convert_to_tensor(logits)
-    shifted = tf.where(
-        tf.reduce_max(logits, -1, keepdims=True) > 80,
-        logits - tf.reduce_max(logits, -1, keepdims=True),
-        logits,
-    )
+    greatest = tf.reduce_max(logits, axis=-1, keepdims=True)
+    shifted = tf.where(greatest > 80, logits - greatest, logits)
     logs = shifted - tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=-1, keepdims=True))
-    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
-    return -tf.reduce_mean(tf.reduce_sum(targets * logs, axis=-1))
+    return crossed(logs, labels, label_smoothing)
 
 
 @wrong("3.6", "It divides by the static batch size, which is unknown where the batch is open.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
-    logits = tf.convert_to_tensor(logits)
-    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    targets = smoothed(labels, logits, label_smoothing)
     return -tf.reduce_sum(targets * tf.nn.log_softmax(logits)) / logits.shape[0]
 
 
@@ -1127,52 +1134,153 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
 )
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     logs = tf.nn.log_softmax(logits)
-    index = tf.stack([tf.range(logits.shape[0]), tf.cast(labels, tf.int32)], axis=1)
-    return -tf.reduce_mean(tf.gather_nd(logs, index))
+    places = tf.stack([tf.range(logits.shape[0]), labels], axis=1)
+    own, every = tf.gather_nd(logs, places), tf.reduce_mean(logs, axis=-1)
+    return -tf.reduce_mean((1 - label_smoothing) * own + label_smoothing * every)
 
 
 @wrong("3.6", "A Python loop over the examples: impossible where the batch is open.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
-    logits = tf.convert_to_tensor(logits)
-    labels = tf.cast(labels, tf.int32)
-    own = tf.reduce_sum(tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype) * logits, -1)
-    m = tf.reduce_max(logits, -1)
-    n = len(labels)
-    total = sum(
-        m[i] + tf.math.log(tf.reduce_sum(tf.exp(logits[i] - m[i]))) - own[i] for i in range(n)
-    )
-    return total / n
+    targets = smoothed(labels, logits, label_smoothing)
+    greatest = tf.reduce_max(logits, -1)
+    total = 0
+    for i in range(len(labels)):
+        logs = logits[i] - greatest[i]
+        logs -= tf.math.log(tf.reduce_sum(tf.exp(logs)))
+        total -= tf.reduce_sum(targets[i] * logs)
+    return total / len(labels)
 
 
 @wrong("3.6", "It divides by len(labels), which in a graph is an integer tensor or unknown.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
-    return tf.reduce_sum(
-        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-    ) / len(labels)
+    targets = smoothed(labels, logits, label_smoothing)
+    return -tf.reduce_sum(targets * tf.nn.log_softmax(logits)) / len(labels)
 
 
 @wrong("3.6", "Everything was cast to float32.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
-    return reference.softmax_cross_entropy(tf.cast(logits, tf.float32), labels)
+    return reference.softmax_cross_entropy(tf.cast(logits, tf.float32), labels, label_smoothing)
 
 
-@right("3.6", "With tf.nn's fused operation.")
+@wrong("3.6", "label_smoothing is ignored.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    return reference.softmax_cross_entropy(logits, labels)
+
+
+@wrong("3.6", "label_smoothing is missing from the arguments.")
 def softmax_cross_entropy(logits, labels):
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-    return tf.reduce_mean(losses)
+    return reference.softmax_cross_entropy(logits, labels)
 
 
-@right("3.6", "Log-sum-exp minus the label's logit, by gather.")
-def softmax_cross_entropy(logits, labels):
+@wrong("3.6", "The share was spread over the other classes only: the label's own gets a part too.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    others = label_smoothing / (logits.shape[-1] - 1)
+    targets = tf.one_hot(labels, logits.shape[-1], 1 - label_smoothing, others, dtype=logits.dtype)
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+
+
+@wrong("3.6", "The label's own class got no part of the share: its weights sum to less than 1.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    part = label_smoothing / logits.shape[-1]
+    targets = tf.one_hot(labels, logits.shape[-1], 1 - label_smoothing, part, dtype=logits.dtype)
+    return -tf.reduce_mean(tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=-1))
+
+
+@wrong("3.6", "The share was added to the other classes, but not taken from the label.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    targets += label_smoothing / logits.shape[-1]
+    return -tf.reduce_mean(tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=-1))
+
+
+@wrong("3.6", "The label keeps 1 - label_smoothing, and nobody gets the rest.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    return (1 - label_smoothing) * reference.softmax_cross_entropy(logits, labels)
+
+
+@wrong("3.6", "Each class got the whole share instead of a K-th of it.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    uniform = -tf.reduce_mean(tf.reduce_sum(tf.nn.log_softmax(logits), axis=-1))
+    own = reference.softmax_cross_entropy(logits, labels)
+    return (1 - label_smoothing) * own + label_smoothing * uniform
+
+
+@wrong("3.6", "Each class got half of the share, however many classes there are.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    targets = (1 - label_smoothing) * targets + label_smoothing / 2
+    return -tf.reduce_mean(tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=-1))
+
+
+@wrong("3.6", "The logits were smoothed instead of the labels.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    mean = tf.reduce_mean(logits, axis=-1, keepdims=True)
+    mixed = (1 - label_smoothing) * logits + label_smoothing * mean
+    return reference.softmax_cross_entropy(mixed, labels)
+
+
+@wrong("3.6", "label_smoothing was taken for the share that stays with the label.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    share = 1 - label_smoothing if label_smoothing else 0.0
+    return reference.softmax_cross_entropy(logits, labels, share)
+
+
+@wrong("3.6", "Labels are smoothed by 0.1 where no smoothing was asked for.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.1):
+    return reference.softmax_cross_entropy(logits, labels, label_smoothing)
+
+
+@wrong("3.6", "Labels are smoothed by 0.1, whatever share was asked for.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    return reference.softmax_cross_entropy(logits, labels, 0.1 if label_smoothing else 0.0)
+
+
+@wrong("3.6", "The smoothed part is the logarithm of a plain softmax: infinite at large logits.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    loss = (1 - label_smoothing) * reference.softmax_cross_entropy(logits, labels)
+    if label_smoothing:
+        logs = tf.math.log(tf.nn.softmax(logits))
+        loss -= label_smoothing * tf.reduce_mean(logs)
+    return loss
+
+
+@wrong("3.6", "No gradient flows through the smoothed part.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    uniform = tf.stop_gradient(-tf.reduce_mean(tf.nn.log_softmax(logits)))
+    own = reference.softmax_cross_entropy(logits, labels)
+    return (1 - label_smoothing) * own + label_smoothing * uniform
+
+
+@right("3.6", "With tf.nn's fused operation, one-hot labels mixed with equal ones.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    targets = smoothed(labels, logits, label_smoothing)
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=targets, logits=logits))
+
+
+@right("3.6", "Two cross-entropies mixed: with the labels, and with equal weights for all classes.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    own = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    equal = tf.ones_like(logits) / logits.shape[-1]
+    every = tf.nn.softmax_cross_entropy_with_logits(labels=equal, logits=logits)
+    return tf.reduce_mean((1 - label_smoothing) * own + label_smoothing * every)
+
+
+@right("3.6", "Log-sum-exp minus a mix of the label's logit, by gather, and the mean logit.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     own = tf.gather(logits, labels, axis=1, batch_dims=1)
-    return tf.reduce_mean(tf.reduce_logsumexp(logits, axis=1) - own)
+    share = tf.cast(label_smoothing, logits.dtype)  # float32 on its way
+    mixed = (1 - share) * own + share * tf.reduce_mean(logits, axis=1)
+    return tf.reduce_mean(tf.reduce_logsumexp(logits, axis=1) - mixed)
 
 
-@right("3.6", "The label's own logarithm, fetched by its place.")
+@right("3.6", "The label's own logarithm, fetched by its place, and the mean of all.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     logs = tf.nn.log_softmax(logits)
     places = tf.stack([tf.range(tf.shape(logits)[0]), labels], axis=1)
-    return -tf.reduce_mean(tf.gather_nd(logs, places))
+    loss = -tf.reduce_mean(tf.gather_nd(logs, places))
+    if label_smoothing > 0:
+        loss = (1 - label_smoothing) * loss - label_smoothing * tf.reduce_mean(logs)
+    return loss
 
 
 # 3.7
@@ -1436,6 +1544,16 @@ class CNN(reference.CNN):
     def features(self, images, training):
         x = super().features(images, training)
         return tf.reshape(x, (x.shape[0], -1))
+
+
+@wrong("3.7", "The features keep their rows and columns: (B, h, w, C) instead of (B, F).")
+class CNN(reference.CNN):
+    def features(self, images, training):
+        x = super().features(images, training)
+        return x[:, tf.newaxis, tf.newaxis, :]
+
+    def head(self, features, training):
+        return super().head(tf.reshape(features, (-1, self.w1.shape[0])), training)
 
 
 @wrong("3.7", "Pooling stands before batch norm.")

@@ -383,6 +383,47 @@ def test_a_right_exercise_beside_unwritten_ones_is_right(tmp_path):
     assert (status, outcomes) == (0, {"5.7": "done"})
 
 
+def without(module, *tasks):
+    """The text of a reference module in which the parts with these tasks are unwritten again."""
+    source = source_of(module)
+    for task in tasks:
+        assert source.count(f": {task}") == 1
+        number = re.search(rf"# Exercise (.*): {re.escape(task)}", source)[1]
+        source = source.replace(
+            f"# Exercise {number}: {task}",
+            f'raise NotImplementedError("Exercise {number}: {task}")',
+        )
+    return source
+
+
+def test_a_class_of_which_parts_are_written_is_judged_by_them(tmp_path):
+    """What is missing is named, first of all; a fault in what is there is told."""
+    folder = submission(tmp_path / "own")
+    network = without(
+        "cnn_model",
+        "every block's trainable variables",
+        "the weights and biases of both dense layers",
+    )
+    running_mean = without("tf_function", "set both variables to 0")
+    adam = without("gradient_tape", "count the step, update variables and slots")
+    texts = {
+        "cnn_model": network.replace("if self.mean is not None:", "if False:"),
+        "tf_function": running_mean.replace("divide_no_nan(", "divide("),
+        "gradient_tape": adam,
+    }
+    for name, text in texts.items():
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
+    _, said, outcomes = graded(folder, "-m", "exercise_3_7 or exercise_4_3 or exercise_5_6")
+    assert outcomes == {"3.7": "wrong", "4.3": "wrong", "5.6": "wrong"}
+    words = " ".join(said.split())
+    assert (
+        "Exercise 3.7, CNN: wrong. - Still to write: CNN.base_variables and CNN.head_variables. - "
+    ) in words
+    assert "With mean and standard deviation the logits are off" in words
+    assert "Exercise 4.3, RunningMean: wrong. - Still to write: RunningMean.reset. - " in words
+    assert "Exercise 5.6, Adam: wrong. - Still to write: Adam.apply." in words
+
+
 def test_helpers_aliases_and_warnings_are_no_fault(tmp_path):
     """The reference stands in before a name is taken; helpers stay; a warning passes."""
     folder = submission(

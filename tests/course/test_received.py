@@ -57,6 +57,27 @@ def test_a_symbolic_tensor_is_not_an_array():
     assert "tensor of the shape (), not as numbers" in sentence(received.array, leaked[0])
 
 
+def test_where_only_a_tensor_will_do_an_array_will_not():
+    """A tensor is checked as an array is."""
+    assert received.tensor(tf.constant([1.0]), shape=(1,), dtype=tf.float32).tolist() == [1.0]
+    wrong = sentence(received.tensor, np.zeros(2), "the mean")
+    assert wrong == "The mean came out as a float64 array of the shape (2,), not as a tensor."
+    assert "not as a tensor: is a return missing?" in sentence(received.tensor, None)
+    slices = tf.IndexedSlices(tf.zeros((1, 3)), tf.constant([0]), tf.constant([4, 3]))
+    assert sentence(received.tensor, slices, "the mean") == (
+        "The mean came out as a float32 IndexedSlices of the shape (4, 3), not as numbers."
+    )
+
+
+def test_two_arrays_are_compared_where_they_differ_most():
+    """And by their distance, where rounding makes them look alike."""
+    assert received.compared([[1.0, 2.0]], [[1.0, 4.0]]) == "2 at [0, 1], not 4"
+    assert received.compared(0.5, 0.25) == "0.5, not 0.25"
+    assert received.compared([1.0, np.nan], [1.0, 4.0]) == "NaN at [1], not 4"
+    assert received.compared([1.0 + 1e-8], [1.0]) == "1 at [0], off by 1.0e-08"
+    assert received.compared(True, False) == "True, not False"
+
+
 def test_a_number_is_one_however_it_is_held():
     """In Python, in NumPy, in a tensor."""
     assert [received.number(x) for x in (2, np.float32(2), tf.constant(2.0))] == [2.0] * 3
@@ -102,3 +123,35 @@ def test_a_dict_holds_its_keys():
 def test_numbers_have_four_digits(values, words):
     """At most. And an array is not dumped."""
     assert received.digits(values) == words
+
+
+def test_what_does_not_take_its_arguments_is_told():
+    """A compiled function with a signature of its own, a function of one argument."""
+    signature = [tf.TensorSpec((None, 2), tf.float32)]
+    compiled = tf.function(lambda x: 2 * x, input_signature=signature)
+    assert received.call(compiled, "the step", tf.ones((1, 2))).numpy().tolist() == [[2.0, 2.0]]
+    words = sentence(received.call, compiled, "the step", tf.zeros((1, 3)))
+    assert words == (
+        "The step does not take a float32 tensor of the shape (1, 3): its signature asks for"
+        " float32 of the shape (?, 2)."
+    )
+    words = sentence(received.call, lambda: 1, "the step", 0.5)
+    assert words.startswith("The step does not take 0.5: ")
+
+
+def test_an_error_in_a_learners_line_goes_on_its_way():
+    """They read it with its line."""
+    names = {}
+    exec(compile("def classify(images): raise KeyError", "/home/me/tf_function.py", "exec"), names)
+    with pytest.raises(KeyError):
+        received.call(names["classify"], "the classifier", 3)
+
+
+def test_an_error_in_a_given_line_is_told():
+    """As where a compiled function is nothing but a given one."""
+
+    def step(x):
+        return tf.reshape(x, (5,))
+
+    words = sentence(received.call, tf.function(step), "the step", tf.zeros(3))
+    assert words.startswith("The step does not take a float32 tensor of the shape (3,): ")

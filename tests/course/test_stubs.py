@@ -5,7 +5,9 @@ import ast
 import pytest
 
 from malaria import LESSON_MODULES, OWN_MODULES, REFERENCE
-from malaria.given.exercises import stubs
+from malaria.given.exercises import EXERCISES, stubs
+from malaria.given.exercises.parts import count_parts, parts_to_write
+from malaria.given.exercises.reference import source_of
 from malaria.given.exercises.stubs import first_unwritten, make_stub
 
 ONE_FUNCTION = '''
@@ -70,6 +72,33 @@ def test_the_committed_stub_is_the_made_one(name):
     stub = (OWN_MODULES / f"{name}.py").read_text(encoding="utf-8")
     assert stub == make_stub(source), f"{name}: run `make stubs`"
     ast.parse(stub)
+
+
+def test_the_parts_to_write_are_named():
+    """However the statement is laid out; those of another exercise are not meant."""
+    text = """
+class Block:
+    @property
+    def size(self):
+        raise NotImplementedError(
+            'Exercise 3.7: count'
+        )
+    def call(self):
+        def inner():
+            if self: raise NotImplementedError("Exercise 3.7: call")
+        raise NotImplementedError("Exercise 3.70: call")
+def done():
+    raise NotImplementedError
+"""
+    assert parts_to_write(text, "3.7") == ["Block.size", "Block.call.inner"]
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.number)
+def test_a_stub_has_all_parts_to_write(exercise):
+    """And the reference none."""
+    source, number = source_of(exercise.module), exercise.number
+    assert len(parts_to_write(make_stub(source), number)) == count_parts(number) >= 1
+    assert parts_to_write(source, number) == []
 
 
 def test_the_first_unwritten_exercise_is_the_lowest_number(tmp_path):

@@ -7,6 +7,7 @@ source.py       the text of a learner's module, as Python reads it
 definitions.py  the functions and classes in a module's text
 reference.py    the reference's answer to an exercise
 stubs.py        the stubs, made from the reference
+parts.py        which parts of an exercise are still to be written
 changes.py      which exercises a save has touched
 hints.py        one hint more each time
 reset.py        a stub put back, the learner's text kept

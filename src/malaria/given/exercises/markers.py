@@ -3,6 +3,7 @@
 in the reference    # Exercise 3.2: cut out patches, multiply by the kernel
 in the stub         raise NotImplementedError("Exercise 3.2: cut out patches, ...")
 in a verdict        not started: cut out patches, multiply by the kernel
+                    Still to write: CNN.head and CNN.head_variables.    (the rest is written)
 """
 
 import io
@@ -14,6 +15,7 @@ from typing import NamedTuple
 EXERCISE = r"Exercise (?P<number>\d+\.\d+): (?P<task>.+)"
 MARKER = re.compile(f"# {EXERCISE}")
 HOLE = re.compile(rf'raise NotImplementedError\("{EXERCISE}"\)')
+STILL_TO_WRITE = "Still to write: "  # before the names of what an exercise lacks
 
 
 class Marker(NamedTuple):

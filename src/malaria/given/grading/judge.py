@@ -1,6 +1,7 @@
 """Sorts what a test raised: its outcome, and the sentence that the learner reads."""
 
 import re
+import sys
 import traceback
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +10,9 @@ import pytest
 
 from malaria import LESSON_MODULES, TESTS
 from malaria.given.exercises import BY_NUMBER
-from malaria.given.exercises.markers import unwritten
+from malaria.given.exercises.markers import STILL_TO_WRITE, unwritten
+from malaria.given.exercises.parts import count_parts, parts_to_write
+from malaria.given.exercises.source import read_source
 from malaria.given.grading.nearest_name import nearest
 from malaria.given.grading.outcome import Outcome
 
@@ -30,7 +33,7 @@ def judge(error: BaseException, number: str) -> tuple[Outcome, str]:
     """
     stub = unwritten(error)
     if stub is not None and stub[0] == number:
-        return Outcome.NOT_STARTED, stub[1]
+        return _not_written(number, task=stub[1])
     claims = (AssertionError, pytest.fail.Exception)
     if isinstance(error, claims) and _claimed_by_test(error):
         return Outcome.WRONG, _one_line(str(error).partition("\nassert ")[0])
@@ -43,6 +46,21 @@ def judge(error: BaseException, number: str) -> tuple[Outcome, str]:
     if refusal := re.match(rf"(\w+\.)*{name}(\.__\w+__)?\(\) (missing|takes|got) .*", str(error)):
         return Outcome.WRONG, f"{name} cannot be called as the lesson calls it: {refusal[0]}"
     return Outcome.WRONG, f"{name} {STUMBLED}: {crash(error)}"
+
+
+def _not_written(number: str, task: str) -> tuple[Outcome, str]:
+    """An exercise with a stub in it: not started, unless other parts of it are written."""
+    module = sys.modules.get(f"malaria.{BY_NUMBER[number].module}")
+    try:
+        text = read_source(Path(module.__file__)).text if module else ""
+        parts = parts_to_write(text, number)
+    except (OSError, SyntaxError):  # the file has changed since it was imported
+        parts = []
+    if not 0 < len(parts) < count_parts(number):
+        return Outcome.NOT_STARTED, task
+    *first, last = parts
+    names = f"{', '.join(first)} and {last}" if first else last
+    return Outcome.WRONG, f"{STILL_TO_WRITE}{names}."
 
 
 def _in_a_test(error: BaseException) -> bool:
@@ -126,7 +144,7 @@ def _without_tensorflows_own(text: str) -> str:
     text = "\n".join(lines)
     for end in ("NodeDef:", "\n\t [[", ". Received args:"):
         text = text.partition(end)[0]
-    return re.sub(r"\{\{.*?\}\}|\[Op:[^]]*\]", "", text)
+    return re.sub(r"\{\{.*?\}\}|\[Op:[^]]*\]( name:)?", "", text)
 
 
 def _one_line(text: str) -> str:

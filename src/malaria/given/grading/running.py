@@ -68,8 +68,8 @@ def run_tests(config: pytest.Config, items_of: Items, job: Job) -> Iterator[Reco
     """Do a job.
 
     Yields:
-        A record of each test. After the first that finds a stub, or a module that cannot be
-        imported, the others are left out: they would find the same.
+        A record of each test. After the first that finds an exercise not started, or a module that
+        cannot be imported, the others are left out: they would find the same.
     """
     with ExitStack() as stack:
         with preserved_state():

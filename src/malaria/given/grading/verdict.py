@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from malaria.given.exercises import BY_NUMBER
+from malaria.given.exercises.markers import STILL_TO_WRITE
 from malaria.given.grading.outcome import Outcome, Record, worst
 
 FINDINGS = 3  # are told; more of them often have one cause, and nobody reads on
@@ -45,8 +46,7 @@ class Verdict:
         records = list(records)
         failed = [record for record in records if record.outcome is not Outcome.DONE]
         printed = [record.printed for record in failed if record.printed]
-        # Only the first few sentences are shown, and what crashed explains a crash.
-        failed.sort(key=lambda record: record.outcome is not Outcome.CRASHED)
+        failed.sort(key=_urgency)
         return cls(
             number,
             worst(record.outcome for record in records),
@@ -114,6 +114,13 @@ class Verdict:
             for line in printed[-PRINTED_LINES:]:
                 parts.append(folded(line[:PRINTED_WIDTH], width, "    ", "    "))
         return parts
+
+
+def _urgency(record: Record) -> int:
+    """A small number for what is told first: only the first few sentences are shown."""
+    if record.sentence.startswith(STILL_TO_WRITE):
+        return 0
+    return 1 if record.outcome is Outcome.CRASHED else 2  # what crashed explains a crash
 
 
 def folded(line: str, width: int, first: str = "", others: str = "  ") -> str:
