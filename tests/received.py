@@ -13,6 +13,11 @@ import pytest
 
 MOST_SHOWN = 8  # numbers of an array: more of them are a dump
 KINDS = {"floats": "f", "integers": "iu", "booleans": "b"}
+TENSORS = {  # others keep the name of their class: a RaggedTensor, IndexedSlices
+    "EagerTensor": "tensor",
+    "SymbolicTensor": "symbolic tensor",  # of a graph: it has no value
+    "ResourceVariable": "variable",
+}
 
 
 def array(found, what="the result", shape=None, dtype=None):
@@ -39,6 +44,15 @@ def array(found, what="the result", shape=None, dtype=None):
         asked = dtype if dtype in KINDS else np.dtype(getattr(dtype, "as_numpy_dtype", dtype)).name
         pytest.fail(f"{_start(what)} came out in {values.dtype.name}, not in {asked}.")
     return values
+
+
+def tensor(found, what="the result", shape=None, dtype=None):
+    """What came back as an array, as `array` does it, where only a tensor will do."""
+    import tensorflow as tf  # lesson 1 does without it, and starts sooner
+
+    if not tf.is_tensor(found):
+        refuse(found, what, "a tensor")
+    return array(found, what, shape, dtype)
 
 
 def number(found, what="the result"):
@@ -95,6 +109,22 @@ def distance(found, expected):
     return float(np.max(np.abs(found - expected), initial=0))
 
 
+def compared(found, expected):
+    """Where two arrays of one shape differ most, for a sentence: "0.25 at [0, 3], not 0.5".
+
+    Where four digits do not tell them apart, it says how far apart they are.
+    """
+    found, expected = np.asarray(found), np.asarray(expected)
+    # float64: differences of booleans and of unsigned numbers are none.
+    worst = np.argmax(np.abs(np.float64(found) - np.float64(expected)))  # the first NaN, if any
+    place = np.unravel_index(worst, found.shape)
+    ours, theirs = digits(found[place]), digits(expected[place])
+    where = f" at [{', '.join(map(str, place))}]" if place else ""
+    if ours != theirs:
+        return f"{ours}{where}, not {theirs}"
+    return f"{ours}{where}, off by {abs(float(found[place]) - float(expected[place])):.1e}"
+
+
 def refuse(found, what, asked):
     """Fail because another kind of thing came out; None has mostly one reason."""
     end = ": is a return missing?" if found is None else "."
@@ -106,7 +136,8 @@ def described(found):
     if found is None or isinstance(found, (bool, int, float)):
         return str(found) if not isinstance(found, float) else digits(found)
     if isinstance(found, np.ndarray) or (hasattr(found, "dtype") and hasattr(found, "shape")):
-        kind = "array" if isinstance(found, (np.ndarray, np.generic)) else "tensor"
+        name = type(found).__name__
+        kind = "array" if isinstance(found, (np.ndarray, np.generic)) else TENSORS.get(name, name)
         known = np.shape(found) if kind == "array" else found.shape
         dtype = getattr(found.dtype, "name", str(found.dtype))
         return f"{_article(dtype)} {kind} of the shape {_shape(known)}"

@@ -57,6 +57,27 @@ def test_a_symbolic_tensor_is_not_an_array():
     assert "tensor of the shape (), not as numbers" in sentence(received.array, leaked[0])
 
 
+def test_where_only_a_tensor_will_do_an_array_will_not():
+    """A tensor is checked as an array is."""
+    assert received.tensor(tf.constant([1.0]), shape=(1,), dtype=tf.float32).tolist() == [1.0]
+    wrong = sentence(received.tensor, np.zeros(2), "the mean")
+    assert wrong == "The mean came out as a float64 array of the shape (2,), not as a tensor."
+    assert "not as a tensor: is a return missing?" in sentence(received.tensor, None)
+    slices = tf.IndexedSlices(tf.zeros((1, 3)), tf.constant([0]), tf.constant([4, 3]))
+    assert sentence(received.tensor, slices, "the mean") == (
+        "The mean came out as a float32 IndexedSlices of the shape (4, 3), not as numbers."
+    )
+
+
+def test_two_arrays_are_compared_where_they_differ_most():
+    """And by their distance, where rounding makes them look alike."""
+    assert received.compared([[1.0, 2.0]], [[1.0, 4.0]]) == "2 at [0, 1], not 4"
+    assert received.compared(0.5, 0.25) == "0.5, not 0.25"
+    assert received.compared([1.0, np.nan], [1.0, 4.0]) == "NaN at [1], not 4"
+    assert received.compared([1.0 + 1e-8], [1.0]) == "1 at [0], off by 1.0e-08"
+    assert received.compared(True, False) == "True, not False"
+
+
 def test_a_number_is_one_however_it_is_held():
     """In Python, in NumPy, in a tensor."""
     assert [received.number(x) for x in (2, np.float32(2), tf.constant(2.0))] == [2.0] * 3
