@@ -6,6 +6,7 @@ and the sentence of the first that fails is all that there is to say. `what` nam
 that sentence, such as "the mean": it came out as None.
 """
 
+import re
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -116,12 +117,18 @@ def call(function, what, *arguments):
     """
     try:
         return function(*arguments)
-    except (TypeError, ValueError) as error:
-        files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    except Exception as error:
         text = str(error)
-        if 'File "' in text or any(Path(file).stem in LESSON_MODULES for file in files):
+        files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+        files += re.findall(
+            r'File "([^"]+)"', text
+        )  # an error in a graph tells its way in its text
+        if any(Path(file).stem in LESSON_MODULES for file in files):
             raise
         reason = " ".join(text.partition("Received args")[0].split())[:MOST_TOLD]
+        if taken := re.search(r"to TensorSpec\(shape=(\([^)]*\)), dtype=tf\.(\w+)", text):
+            shape, dtype = taken.groups()
+            reason = f"its signature asks for {dtype} of the shape {shape.replace('None', '?')}."
         given = enumerated([described(argument) for argument in arguments])
     pytest.fail(f"{_start(what)} does not take {given}: {reason}")
 

@@ -131,6 +131,27 @@ def test_what_does_not_take_its_arguments_is_told():
     compiled = tf.function(lambda x: 2 * x, input_signature=signature)
     assert received.call(compiled, "the step", tf.ones((1, 2))).numpy().tolist() == [[2.0, 2.0]]
     words = sentence(received.call, compiled, "the step", tf.zeros((1, 3)))
-    assert words.startswith("The step does not take a float32 tensor of the shape (1, 3): ")
+    assert words == (
+        "The step does not take a float32 tensor of the shape (1, 3): its signature asks for"
+        " float32 of the shape (?, 2)."
+    )
     words = sentence(received.call, lambda: 1, "the step", 0.5)
     assert words.startswith("The step does not take 0.5: ")
+
+
+def test_an_error_in_a_learners_line_goes_on_its_way():
+    """They read it with its line."""
+    names = {}
+    exec(compile("def classify(images): raise KeyError", "/home/me/tf_function.py", "exec"), names)
+    with pytest.raises(KeyError):
+        received.call(names["classify"], "the classifier", 3)
+
+
+def test_an_error_in_a_given_line_is_told():
+    """As where a compiled function is nothing but a given one."""
+
+    def step(x):
+        return tf.reshape(x, (5,))
+
+    words = sentence(received.call, tf.function(step), "the step", tf.zeros(3))
+    assert words.startswith("The step does not take a float32 tensor of the shape (3,): ")
