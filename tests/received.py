@@ -109,14 +109,14 @@ def function(found, what="the result"):
     return found
 
 
-def call(function, what, *arguments):
+def call(found, what, *arguments):
     """What a function that came back returns; if it does not take the arguments, a sentence.
 
     A compiled function with a signature of its own, or a function of one argument instead of two,
     refuses before a line of the learner's is reached. Any other error is raised as it is.
     """
     try:
-        return function(*arguments)
+        return function(found, what)(*arguments)
     except Exception as error:
         text = str(error)
         files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
