@@ -278,6 +278,18 @@ def numerical_gradient(function, point, epsilon=1e-3):
     return tf.reshape(reference.numerical_gradient(function, flat, epsilon), point.shape)
 
 
+@right("5.2", "With tf.map_fn over the rows of an identity matrix.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    point = tf.convert_to_tensor(point)
+
+    def slope(row):
+        step = epsilon * tf.reshape(row, point.shape)
+        return (function(point + step) - function(point - step)) / (2 * epsilon)
+
+    slopes = tf.map_fn(slope, tf.eye(int(tf.size(point)), dtype=point.dtype))
+    return tf.reshape(slopes, point.shape)
+
+
 @right("5.2", "In NumPy, element by element.")
 def numerical_gradient(function, point, epsilon=1e-3):
     return differences(function, point, epsilon, epsilon, 2 * epsilon)
@@ -1086,6 +1098,28 @@ class Adam(tf.Module):
             m.assign_add((1 - b1) * (g - m))
             v.assign_add((1 - b2) * (g * g - v))
             x.assign_sub(rate * m / (tf.sqrt(v) + self.epsilon))
+
+
+@right("5.6", "With TensorFlow's own operation for a step, and it gives the variables back.")
+class Adam(reference.Adam):
+    def apply(self, gradients):
+        t = self.step.assign_add(1.0)
+        rates = (self.learning_rate, self.beta_1, self.beta_2, self.epsilon)
+        rate, b1, b2, epsilon = (tf.convert_to_tensor(x, self.step.dtype) for x in rates)
+        for x, g, m, v in zip(self.updated, gradients, self.m, self.v, strict=True):
+            tf.raw_ops.ResourceApplyAdam(
+                var=x.handle,
+                m=m.handle,
+                v=v.handle,
+                beta1_power=b1**t,
+                beta2_power=b2**t,
+                lr=rate,
+                beta1=b1,
+                beta2=b2,
+                epsilon=epsilon,
+                grad=g,
+            )
+        return self.updated
 
 
 @right("5.6", "The method itself is compiled, and tf.function does not keep its object alive.")
