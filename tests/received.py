@@ -78,7 +78,8 @@ def parts(found, names, what="the result"):
     if not _is_sequence(found):
         refuse(found, what, asked)
     if len(found) != len(names):
-        pytest.fail(f"{_start(what)} came out as {len(found)} things, not as {asked}.")
+        things = "1 thing" if len(found) == 1 else f"{len(found)} things"
+        pytest.fail(f"{_start(what)} came out as {things}, not as {asked}.")
     return list(found)
 
 
