@@ -267,10 +267,10 @@ class TestGradientAt:
         """One function at two points: what was kept from the first call is wrong at the second."""
         for value in (1.0, -2.0):
             found = gradient_at(sum_of_cubes, tf.constant([value]))
-            expected = np.array([3 * value**2])
+            expected = 3 * value**2
             assert received.distance(found, expected) <= 1e-5, (
                 f"At {value:.0f} the slope of x cubed came out as"
-                f" {received.compared(found, expected)}."
+                f" {received.compared(found[0], expected)}."
             )
 
 
@@ -358,12 +358,14 @@ class TestHeadGradientsByHand:
 
         expected = oracles.central_differences(loss, *weights)
         found = head_gradients(*head_tensors(dtype, batch))
-        for name, ours, theirs in zip(("dw1", "db1", "dw2", "db2"), found, expected, strict=True):
-            assert received.distance(np.float64(ours), theirs) <= tolerance, (
-                f"For a batch of {batch} in {dtype.name} {name} came out as"
-                f" {received.compared(ours, theirs)}. If only db2 and dw2 are right, look at the"
-                " ReLU; if all are too large by one factor, look at the mean."
-            )
+        names = ("dw1", "db1", "dw2", "db2")
+        pairs = dict(zip(names, zip(found, expected, strict=True), strict=True))
+        off = [name for name, (f, e) in pairs.items() if not received.distance(f, e) <= tolerance]
+        back = "; those of the output layer are right" if {*off} == {"dw1", "db1"} else ""
+        assert not off, (
+            f"For a batch of {batch} in {dtype.name} {off[0]} came out as"
+            f" {received.compared(*pairs[off[0]])}. Off: {received.enumerated(off)}{back}."
+        )
 
     def test_stays_exact_at_large_logits(self):
         """Logits of +-1000, by hand: exp(1000) overflows, the gradient does not."""
@@ -440,6 +442,7 @@ class TestLossAndGradients:
     def test_are_right_at_huge_logits(self):
         """A cell that is wrong and certain still pulls with its whole weight."""
         model, (images, labels) = SmallModel(), small_batches()[0]
+        labels = tf.zeros_like(labels)  # so that all wrong guesses pull one way
         model.w2.assign(1e5 * model.w2)
         logits = oracles.small_model_logits(images, *copies(model.trainable_variables))
         guesses, truth = np.eye(2)[logits.argmax(axis=1)], np.eye(2)[labels.numpy()]
@@ -455,8 +458,8 @@ class TestLossAndGradients:
         found = gradient_of(model.b2, model, gradients)
         assert received.distance(found, expected) <= 1e-6, (
             f"With logits in the thousands the gradient of the last bias came out as"
-            f" {received.digits(found)}, not {received.digits(expected)}: a clipped or overflowing"
-            " probability has no slope."
+            f" {received.digits(found)}, not {received.digits(expected)}: a cell that is wrong and"
+            " certain pulls with its whole weight."
         )
 
     @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "in a graph"])
@@ -600,9 +603,9 @@ class TestAdam:
             # Rates of decay that were rounded to float32 are off by up to 3e-6, an epsilon inside
             # the root by 1e-2.
             assert error <= 1e-5, (
-                f"After step {k + 1} of Adam a variable is {worst(found, after[k])}. At step 1 look"
-                " at the bias correction and the place of epsilon, later at the slots, from step 11"
-                " on at the learning rate, which was changed there by learning_rate.assign."
+                f"After step {k + 1} of Adam a variable is {worst(found, after[k])}."
+                f"{' Up to the step before all was right.' if k else ''}"
+                f"{' Then learning_rate.assign(0.01) was called.' if k == 10 else ''}"
             )
 
     @pytest.mark.parametrize("dtype", [tf.float32, tf.float64], ids=["float32", "float64"])
@@ -650,8 +653,8 @@ class TestAdam:
     def test_refuses_another_number_of_gradients(self):
         """zip would leave the last variables where they are, in silence."""
         optimizer = adam([tf.Variable([1.0]), tf.Variable([2.0])])
-        for count in (1, 3):
-            with refused(f"{count} gradients for 2 variables"):
+        for count, what in ((1, "1 gradient"), (3, "3 gradients")):
+            with refused(f"{what} for 2 variables"):
                 optimizer.apply([tf.constant([1.0])] * count)
 
 
@@ -701,7 +704,9 @@ class TestTrainStep:
         gradients = expected_gradients(model, images, labels)
         limit = bound * oracles.global_norm(gradients)
         optimizer = Descent(model.trainable_variables, learning_rate=0.3)
-        step = tf.function(gradient_tape.train_step) if compiled else None
+        # Within a function of its own: a default argument of the learner's may be anything.
+        graph = tf.function(lambda *arguments: gradient_tape.train_step(*arguments))
+        step = graph if compiled else None
         loss = train_step(model, optimizer, images, labels, limit, step=step)
         expected_loss = small_model_loss(images, labels, *before)
         assert received.distance(loss, expected_loss) <= 1e-9, (
