@@ -222,8 +222,8 @@ class TestCompileClassifier:
             probabilities(classify, images_of(batch, dtype=tf.float32))
         traces = len([name for name, _ in model.calls if name == "features"])
         assert traces <= 1, (
-            f"The model's Python code ran {traces} times for batches of 1, 7, 64 and 7 images;"
-            " leave the batch size open in the signature."
+            f"The model's Python code ran {traces} times for batches of 1, 7, 64 and 7 images; once"
+            " is enough where the signature leaves the batch size open."
         )
         assert traces == 1, "The model itself never ran; does the classifier call it, or a copy?"
 
@@ -284,7 +284,7 @@ class TestRunningMean:
         mean.reset()
         found = mean_of(mean)
         assert found == 0, (
-            f"After update([2., 4.]) and reset() it is {received.compared(found, 0)}."
+            f"After update([2., 4.]) and reset() the mean is {received.compared(found, 0)}."
         )
         mean.update(tf.constant([3.0, 6.0, 9.0]))
         found = mean_of(mean)
@@ -337,10 +337,10 @@ class TestRunningMean:
         before = received.number(result(), "the mean")
         mean.update(tf.constant([6.0]))
         after = received.number(result(), "the mean")
+        why = "" if before != after else ": a graph follows what is kept in a tf.Variable"
         assert (before, after) == (0, 6), (
             f"A compiled result() returned {received.digits(before)} and, after update([6.]),"
-            f" {received.digits(after)}, not 0 and 6: what a graph should follow is kept in a"
-            " tf.Variable, created in __init__."
+            f" {received.digits(after)}, not 0 and 6{why}."
         )
 
     def test_can_be_asked_twice(self):
@@ -350,7 +350,7 @@ class TestRunningMean:
         first, again = mean_of(mean), mean_of(mean)
         assert first == again == 3, (
             f"Asked twice, the mean of 2 and 4 was {received.digits(first)} and"
-            f" {received.digits(again)}."
+            f" {received.digits(again)}, not 3."
         )
 
     @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "in a graph"])
@@ -513,7 +513,7 @@ class TestMakeAugmenter:
             assert np.abs(found / colours - 1).max() <= 0.35, (
                 "Of images of a single colour each, one came back with a channel of"
                 f" {received.compared(found, colours)}: a jitter of the stain does not explain"
-                " that; exchanged channels would."
+                " that; exchanged channels or images would."
             )
 
     def test_turns_or_stains_each_image_by_itself(self):
@@ -542,9 +542,9 @@ class TestMakeAugmenter:
         images = images_of(32, size=8, dtype=tf.float32)
         found = results_of(tf_function.make_augmenter(3), images, 6)
         different = len({result.tobytes() for result in found})
+        why = ": what Python draws is drawn once, while the graph is traced" * (different == 1)
         assert different == 6, (
-            f"Six calls on one batch gave {different} different result(s). What is drawn in Python"
-            " is drawn once, when the function is traced."
+            f"Among the results of 6 calls on one batch {different} are different{why}."
         )
 
     def test_draws_both_symmetries_and_stains_anew(self):
@@ -558,12 +558,14 @@ class TestMakeAugmenter:
         ]
         turned = any(place != [1] * 64 for place in places)
         different = len(set(map(str, places)))
-        assert different == 4 or not turned, f"Four calls turned 64 images in {different} way(s)."
+        assert different == 4 or not turned, (
+            f"Among the ways in which 4 calls turned 64 images {different} are different."
+        )
         grey = tf.fill((16, 4, 4, 3), 0.5)  # which no symmetry changes
         stains = {result.tobytes() for result in results_of(augment, grey, 4)}
         stained = stains != {np.asarray(grey).tobytes()}
         assert len(stains) == 4 or not stained, (
-            f"Four calls stained grey images in {len(stains)} way(s)."
+            f"Among the ways in which 4 calls stained grey images {len(stains)} are different."
         )
 
     def test_never_repeats_its_draws(self):
@@ -571,7 +573,9 @@ class TestMakeAugmenter:
         images = images_of(16, size=4, dtype=tf.float32)
         found = results_of(tf_function.make_augmenter(5), images, 40)
         different = len({result.tobytes() for result in found})
-        assert different == 40, f"40 calls on one batch gave {different} different results."
+        assert different == 40, (
+            f"Among the results of 40 calls on one batch {different} are different."
+        )
 
     def test_depends_on_nothing_but_the_seed(self):
         """Not on another augmenter that is made or used in between."""
@@ -584,8 +588,8 @@ class TestMakeAugmenter:
             found.append(augmented(again, images))
             augmented(other, images)
         assert np.array_equal(expected, found), (
-            "With another augmenter beside it, seed 5 drew differently: keep the state of the draws"
-            " in a generator or a variable of its own."
+            "A second augmenter with the seed 5, used in turn with one of another seed, drew"
+            " otherwise than the first: its draws depend on its seed and its own calls only."
         )
         assert tf.random.get_global_generator() is global_generator, (
             "The global generator was replaced."
@@ -615,7 +619,7 @@ class TestMakeAugmenter:
 
         monkeypatch.setattr(tf.Graph, "__init__", make_graph_and_count)
         augmented(augment, images)
-        assert graphs, "A call made no graph: the augmentation is not compiled."
+        assert graphs, "The first call of a new augmenter made no graph: nothing was compiled."
         graphs.clear()
         for _ in range(2):
             augmented(augment, images)
