@@ -329,6 +329,17 @@ class TestRunningMean:
             f"After update({values}) the mean is {received.compared(found, expected)}."
         )
 
+    def test_weighs_a_table_by_its_values(self):
+        """Six of them, before a seventh: by its rows it would weigh as much as two."""
+        mean = tf_function.RunningMean()
+        mean.update(tf.constant([[4.0, 4.0, 0.0], [8.0, 4.0, 4.0]]))
+        mean.update(tf.constant([11.0]))
+        found = mean_of(mean)
+        assert abs(found - 5) <= 1e-9, (
+            "After a table of 2 rows and 3 columns, with the mean 4, and after [11.] the mean over"
+            f" all 7 values came out as {received.compared(found, 5)}."
+        )
+
     def test_keeps_its_state_in_variables(self):
         """A Python number in a graph is read once, at tracing, and never again."""
         mean = tf_function.RunningMean()
@@ -350,7 +361,7 @@ class TestRunningMean:
         first, again = mean_of(mean), mean_of(mean)
         assert first == again == 3, (
             f"Asked twice, the mean of 2 and 4 was {received.digits(first)} and"
-            f" {received.digits(again)}, not 3."
+            f" {received.digits(again)}, not 3 and 3."
         )
 
     @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "in a graph"])

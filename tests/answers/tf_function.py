@@ -480,6 +480,13 @@ class RunningMean(reference.RunningMean):
         self.count.assign_add(tf.cast(tf.shape(values)[0], tf.float64))
 
 
+@wrong("4.3", "A table counts as one value for each of its rows.")
+class RunningMean(reference.RunningMean):
+    def update(self, values):
+        values = tf.cast(values, tf.float64)
+        super().update(tf.reduce_mean(values, axis=-1) if len(values.shape) > 1 else values)
+
+
 @wrong("4.3", "Absolute values were taken.")
 class RunningMean(reference.RunningMean):
     def update(self, values):
