@@ -119,19 +119,26 @@ def call(found, what, *arguments):
     try:
         return function(found, what)(*arguments)
     except Exception as error:
-        text = str(error)
-        files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
-        files += re.findall(
-            r'File "([^"]+)"', text
-        )  # an error in a graph tells its way in its text
-        if any(Path(file).stem in LESSON_MODULES for file in files):
+        if in_learners_line(error):
             raise
-        reason = " ".join(text.partition("Received args")[0].split())[:MOST_TOLD]
-        if taken := re.search(r"to TensorSpec\(shape=(\([^)]*\)), dtype=tf\.(\w+)", text):
-            shape, dtype = taken.groups()
-            reason = f"its signature asks for {dtype} of the shape {shape.replace('None', '?')}."
         given = enumerated([described(argument) for argument in arguments])
-    pytest.fail(f"{_start(what)} does not take {given}: {reason}")
+        pytest.fail(f"{_start(what)} does not take {given}: {reason(error)}")
+
+
+def in_learners_line(error):
+    """Whether a line of the learner's is on an error's way, so that they can read it themselves."""
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    files += re.findall(r'File "([^"]+)"', str(error))  # an error in a graph has its way as text
+    return any(Path(file).stem in LESSON_MODULES for file in files)
+
+
+def reason(error):
+    """TensorFlow's own words, in short; of a signature that refuses, what it asks for."""
+    taken = re.search(r"to TensorSpec\(shape=(\([^)]*\)), dtype=tf\.(\w+)", str(error))
+    if not taken:
+        return " ".join(str(error).partition("Received args")[0].split())[:MOST_TOLD]
+    shape, dtype = taken.groups()
+    return f"its signature asks for {dtype} of the shape {shape.replace('None', '?')}."
 
 
 def distance(found, expected):
