@@ -116,6 +116,8 @@ def graph_of(function, name, inputs, batched):
     except Exception as error:
         if "To be compatible with tf.function" in str(error):
             pytest.fail(f"In a graph {name} returned something that is not a tensor.")
+        if "tf.Variables created" in str(error) and not received.in_learners_line(error):
+            pytest.fail(f"In a graph {name} returned a new variable.")
         try:
             traced(())
         except Exception:

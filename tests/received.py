@@ -78,7 +78,8 @@ def parts(found, names, what="the result"):
     if not _is_sequence(found):
         refuse(found, what, asked)
     if len(found) != len(names):
-        pytest.fail(f"{_start(what)} came out as {len(found)} things, not as {asked}.")
+        things = "1 thing" if len(found) == 1 else f"{len(found)} things"
+        pytest.fail(f"{_start(what)} came out as {things}, not as {asked}.")
     return list(found)
 
 
@@ -109,28 +110,35 @@ def function(found, what="the result"):
     return found
 
 
-def call(function, what, *arguments):
+def call(found, what, *arguments):
     """What a function that came back returns; if it does not take the arguments, a sentence.
 
     A compiled function with a signature of its own, or a function of one argument instead of two,
     refuses before a line of the learner's is reached. Any other error is raised as it is.
     """
     try:
-        return function(*arguments)
+        return function(found, what)(*arguments)
     except Exception as error:
-        text = str(error)
-        files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
-        files += re.findall(
-            r'File "([^"]+)"', text
-        )  # an error in a graph tells its way in its text
-        if any(Path(file).stem in LESSON_MODULES for file in files):
+        if in_learners_line(error):
             raise
-        reason = " ".join(text.partition("Received args")[0].split())[:MOST_TOLD]
-        if taken := re.search(r"to TensorSpec\(shape=(\([^)]*\)), dtype=tf\.(\w+)", text):
-            shape, dtype = taken.groups()
-            reason = f"its signature asks for {dtype} of the shape {shape.replace('None', '?')}."
         given = enumerated([described(argument) for argument in arguments])
-    pytest.fail(f"{_start(what)} does not take {given}: {reason}")
+        pytest.fail(f"{_start(what)} does not take {given}: {reason(error)}")
+
+
+def in_learners_line(error):
+    """Whether a line of the learner's is on an error's way, so that they can read it themselves."""
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    files += re.findall(r'File "([^"]+)"', str(error))  # an error in a graph has its way as text
+    return any(Path(file).stem in LESSON_MODULES for file in files)
+
+
+def reason(error):
+    """TensorFlow's own words, in short; of a signature that refuses, what it asks for."""
+    taken = re.search(r"to TensorSpec\(shape=(\([^)]*\)), dtype=tf\.(\w+)", str(error))
+    if not taken:
+        return " ".join(str(error).partition("Received args")[0].split())[:MOST_TOLD]
+    shape, dtype = taken.groups()
+    return f"its signature asks for {dtype} of the shape {shape.replace('None', '?')}."
 
 
 def distance(found, expected):

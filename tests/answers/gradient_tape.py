@@ -96,6 +96,31 @@ def gradient_at(function, point, kept={}):
     return kept[function]
 
 
+@wrong("5.1", "The point was not watched, and the missing gradient came back as zeros.")
+def gradient_at(function, point):
+    point = tf.convert_to_tensor(point)
+    with tf.GradientTape() as tape:
+        value = function(point)
+    return tape.gradient(value, point, unconnected_gradients="zero")
+
+
+@wrong("5.1", "The tape was asked for a list of gradients, and the list came back.")
+def gradient_at(function, point):
+    return [reference.gradient_at(function, point)]
+
+
+@wrong("5.1", "The gradient was summed over the elements.")
+def gradient_at(function, point):
+    gradient = reference.gradient_at(function, point)
+    return tf.ones_like(gradient) * tf.reduce_sum(gradient)
+
+
+@wrong("5.1", "The gradient was divided by the number of elements.")
+def gradient_at(function, point):
+    gradient = reference.gradient_at(function, point)
+    return gradient / tf.cast(tf.size(gradient), gradient.dtype)
+
+
 @right("5.1", "With a variable, which the tape watches by itself.")
 def gradient_at(function, point):
     variable = tf.Variable(point)
@@ -253,6 +278,18 @@ def numerical_gradient(function, point, epsilon=1e-3):
     return tf.reshape(reference.numerical_gradient(function, flat, epsilon), point.shape)
 
 
+@right("5.2", "With tf.map_fn over the rows of an identity matrix.")
+def numerical_gradient(function, point, epsilon=1e-3):
+    point = tf.convert_to_tensor(point)
+
+    def slope(row):
+        step = epsilon * tf.reshape(row, point.shape)
+        return (function(point + step) - function(point - step)) / (2 * epsilon)
+
+    slopes = tf.map_fn(slope, tf.eye(int(tf.size(point)), dtype=point.dtype))
+    return tf.reshape(slopes, point.shape)
+
+
 @right("5.2", "In NumPy, element by element.")
 def numerical_gradient(function, point, epsilon=1e-3):
     return differences(function, point, epsilon, epsilon, 2 * epsilon)
@@ -294,6 +331,18 @@ def by_hand(
 @wrong("5.3", "The mean over the batch is missing: the gradients are those of the sum.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return by_hand(features, labels, w1, b1, w2, b2, mean=False)
+
+
+@wrong("5.3", "The mean was taken over all logits instead of over the cells.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    gradients = by_hand(features, labels, w1, b1, w2, b2)
+    return [g / tf.cast(tf.size(b2), g.dtype) for g in gradients]
+
+
+@wrong("5.3", "The mean over the batch was taken twice.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    gradients = by_hand(features, labels, w1, b1, w2, b2)
+    return [g / tf.cast(tf.shape(features)[0], g.dtype) for g in gradients]
 
 
 @wrong("5.3", "The ReLU lets everything through on the way back.")
@@ -622,6 +671,37 @@ def loss_and_gradients(model, images, labels):
     return loss, [gradients[0]] + [g * np.nan for g in gradients[1:]]
 
 
+@wrong("5.4", "The gradients were divided by the batch size, though the loss is a mean already.")
+def loss_and_gradients(model, images, labels):
+    loss, gradients = taped(model, images, labels)
+    return loss, [g / tf.cast(tf.shape(labels)[0], g.dtype) for g in gradients]
+
+
+@wrong("5.4", "The gradients came first and the loss second.")
+def loss_and_gradients(model, images, labels):
+    return taped(model, images, labels)[::-1]
+
+
+@wrong("5.4", "Pairs of a gradient and its variable came back, as Keras' optimizers take them.")
+def loss_and_gradients(model, images, labels):
+    loss, gradients = taped(model, images, labels)
+    return loss, list(zip(gradients, model.trainable_variables, strict=True))
+
+
+@wrong("5.4", "The gradients alone came back.")
+def loss_and_gradients(model, images, labels):
+    return taped(model, images, labels)[1]
+
+
+@wrong("5.4", "The loss of each image came back, not their mean.")
+def loss_and_gradients(model, images, labels):
+    with tf.GradientTape() as tape:
+        logits = model(images, training=True)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        loss = tf.reduce_mean(losses)
+    return losses, named(model, tape.gradient(loss, model.trainable_variables))
+
+
 @right("5.4", "With tf.nn's loss, as a tuple.")
 def loss_and_gradients(model, images, labels):
     with tf.GradientTape() as tape:
@@ -753,6 +833,11 @@ def clip_gradients(gradients, max_norm):
     if bound.dtype.is_floating:
         bound = tf.cast(bound, norm.dtype)
     return [g * tf.minimum(bound / norm, 1.0) for g in gradients]
+
+
+@wrong("5.5", "TensorFlow's own function returns the norm as well, and both came back.")
+def clip_gradients(gradients, max_norm):
+    return tf.clip_by_global_norm(gradients, max_norm)
 
 
 @right("5.5", "With TensorFlow's own function.")
@@ -958,6 +1043,36 @@ class Adam(reference.Adam):
             x.assign_sub(tf.where(g == 0, tf.zeros_like(change), change))
 
 
+@wrong("5.6", "learning_rate is a Python number, which has no assign.")
+class Adam(reference.Adam):
+    def __init__(self, variables, learning_rate=1e-3, *arguments, **options):
+        super().__init__(variables, learning_rate, *arguments, **options)
+        self.learning_rate = learning_rate
+
+
+@wrong("5.6", "learning_rate is a constant tensor, which has no assign.")
+class Adam(reference.Adam):
+    def __init__(self, variables, *arguments, **options):
+        super().__init__(variables, *arguments, **options)
+        self.learning_rate = tf.identity(self.learning_rate)
+
+
+@wrong("5.6", "The learning rate is kept under another name.")
+class Adam(tf.Module):
+    def __init__(self, variables, *arguments, **options):
+        self.inner = reference.Adam(variables, *arguments, **options)
+        self.lr = self.inner.learning_rate
+
+    def apply(self, gradients):
+        self.inner.apply(gradients)
+
+
+@wrong("5.6", "There is no epsilon: a gradient of 0 divides 0 by 0.")
+class Adam(reference.Adam):
+    def __init__(self, variables, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+        super().__init__(variables, learning_rate, beta_1, beta_2, 0.0)
+
+
 @right("5.6", "The paper's faster form, with epsilon before the correction.")
 class Adam(tf.Module):
     def __init__(self, variables, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
@@ -983,6 +1098,28 @@ class Adam(tf.Module):
             m.assign_add((1 - b1) * (g - m))
             v.assign_add((1 - b2) * (g * g - v))
             x.assign_sub(rate * m / (tf.sqrt(v) + self.epsilon))
+
+
+@right("5.6", "With TensorFlow's own operation for a step, and it gives the variables back.")
+class Adam(reference.Adam):
+    def apply(self, gradients):
+        t = self.step.assign_add(1.0)
+        rates = (self.learning_rate, self.beta_1, self.beta_2, self.epsilon)
+        rate, b1, b2, epsilon = (tf.convert_to_tensor(x, self.step.dtype) for x in rates)
+        for x, g, m, v in zip(self.updated, gradients, self.m, self.v, strict=True):
+            tf.raw_ops.ResourceApplyAdam(
+                var=x.handle,
+                m=m.handle,
+                v=v.handle,
+                beta1_power=b1**t,
+                beta2_power=b2**t,
+                lr=rate,
+                beta1=b1,
+                beta2=b2,
+                epsilon=epsilon,
+                grad=g,
+            )
+        return self.updated
 
 
 @right("5.6", "The method itself is compiled, and tf.function does not keep its object alive.")
@@ -1133,6 +1270,13 @@ def train_step(model, optimizer, images, labels, max_norm=5.0):
     return reference.train_step(model, optimizer, images, labels, max_norm)
 
 
+@wrong("5.7", "The gradients came back beside the loss.")
+def train_step(model, optimizer, images, labels, max_norm=5.0):
+    loss, gradients = reference.loss_and_gradients(model, images, labels)
+    optimizer.apply(reference.clip_gradients(gradients, max_norm))
+    return loss, gradients
+
+
 @right("5.7", "Written out, with TensorFlow's own clipping.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss, gradients = recorded(model, images, labels)
@@ -1209,6 +1353,17 @@ def saliency_map(model, images):
 @wrong("5.8", "Maps were made for two images, however many there are.")
 def saliency_map(model, images):
     return tf.stack([reference.saliency_map(model, images[i : i + 1])[0] for i in range(2)])
+
+
+@wrong("5.8", "Each map was stretched so that its largest value is 1.")
+def saliency_map(model, images):
+    maps = reference.saliency_map(model, images)
+    return maps / tf.reduce_max(maps, axis=(1, 2), keepdims=True)
+
+
+@wrong("5.8", "A single map came back, the mean over all images.")
+def saliency_map(model, images):
+    return tf.reduce_mean(reference.saliency_map(model, images), axis=0)
 
 
 @right("5.8", "The norm over the channels was taken.")

@@ -109,6 +109,14 @@ def count_traces(function, calls, compiled={}):
     return kept.experimental_get_tracing_count()
 
 
+@wrong("4.1", "Each tuple was passed on as one argument.")
+def count_traces(function, calls):
+    compiled = tf.function(function)
+    for arguments in calls:
+        compiled(arguments)
+    return compiled.experimental_get_tracing_count()
+
+
 @right("4.1", "By a counter in Python, which runs while a graph is traced.")
 def count_traces(function, calls):
     traces = []
@@ -255,6 +263,45 @@ def compile_classifier(model, image_size):
 @wrong("4.2", "The image size is ignored.")
 def compile_classifier(model, image_size):
     return reference.compile_classifier(model, 4)
+
+
+@wrong("4.2", "The model itself was compiled: the logits come back.")
+def compile_classifier(model, image_size):
+    return tf.function(model, input_signature=[spec_of(model, image_size)])
+
+
+@wrong("4.2", "The signature is that of a single image, without a batch.")
+def compile_classifier(model, image_size):
+    @tf.function(input_signature=[tf.TensorSpec((image_size, image_size, 3), tf.float32)])
+    def classify(image):
+        return tf.nn.softmax(model(image[None], training=False))[:, 1]
+
+    return classify
+
+
+@wrong("4.2", "The signature has a fixed batch size.")
+def compile_classifier(model, image_size):
+    @tf.function(input_signature=[spec_of(model, image_size, batch=32)])
+    def classify(images):
+        return tf.nn.softmax(model(images, training=False))[:, 1]
+
+    return classify
+
+
+@wrong("4.2", "Nothing came back: the return is missing.")
+def compile_classifier(model, image_size):
+    reference.compile_classifier(model, image_size)
+
+
+@wrong("4.2", "The probabilities came back as a NumPy array.")
+def compile_classifier(model, image_size):
+    classify = reference.compile_classifier(model, image_size)
+    return lambda images: classify(images).numpy()
+
+
+@right("4.2", "A single trace was made at once, and it came back.")
+def compile_classifier(model, image_size):
+    return reference.compile_classifier(model, image_size).get_concrete_function()
 
 
 @right("4.2", "By the logistic function of the difference of both logits.")
@@ -433,6 +480,13 @@ class RunningMean(reference.RunningMean):
         self.count.assign_add(tf.cast(tf.shape(values)[0], tf.float64))
 
 
+@wrong("4.3", "A table counts as one value for each of its rows.")
+class RunningMean(reference.RunningMean):
+    def update(self, values):
+        values = tf.cast(values, tf.float64)
+        super().update(tf.reduce_mean(values, axis=-1) if len(values.shape) > 1 else values)
+
+
 @wrong("4.3", "Absolute values were taken.")
 class RunningMean(reference.RunningMean):
     def update(self, values):
@@ -462,6 +516,18 @@ class RunningMean(reference.RunningMean):
     def result(self):
         mean = self.total / self.count
         return tf.where(tf.math.is_nan(mean), tf.zeros_like(mean), mean)
+
+
+@wrong("4.3", "The mean has an axis: a list of one number came back.")
+class RunningMean(reference.RunningMean):
+    def result(self):
+        return super().result()[None]
+
+
+@wrong("4.3", "The sum and the number of values came back, not their quotient.")
+class RunningMean(reference.RunningMean):
+    def result(self):
+        return self.total.read_value(), self.count.read_value()
 
 
 @right("4.3", "The mean itself is kept and corrected.")
@@ -617,6 +683,36 @@ def average_over_views(classify, images, views):
 def average_over_views(classify, images, views):
     mean = reference.average_over_views(lambda view: view, images, views)
     return classify(mean)
+
+
+@wrong("4.4", "Views 4 to 7 were turned first and mirrored then.")
+def average_over_views(classify, images, views):
+    def view(images, k):
+        turned = tf.image.rot90(images, k % 4)
+        return tf.cond(k < 4, lambda: turned, lambda: tf.image.flip_left_right(turned))
+
+    return loop(classify, images, views, view)
+
+
+@wrong("4.4", "The mean was taken over the batch as well.")
+def average_over_views(classify, images, views):
+    return tf.reduce_mean(reference.average_over_views(classify, images, views))
+
+
+@wrong("4.4", "The sum and the number of views came back.")
+def average_over_views(classify, images, views):
+    return reference.average_over_views(classify, images, views), views
+
+
+@right("4.4", "With tf.map_fn over the views.")
+def average_over_views(classify, images, views):
+    images = square_views(images, views)
+    found = tf.map_fn(
+        lambda k: classify(tf.ensure_shape(true_view(images, k), images.shape)),
+        tf.range(views),
+        fn_output_signature=images.dtype,
+    )
+    return tf.reduce_mean(found, axis=0)
 
 
 @right("4.4", "With AutoGraph: a for over tf.range.")
@@ -879,6 +975,32 @@ def make_augmenter(seed):
     return augment
 
 
+@wrong("4.5", "The draws came back beside the images.")
+def make_augmenter(seed):
+    def change(x, s):
+        return jitter_stain(flip_and_rotate(x, s[:, 0]), s[:, 1]), s
+
+    return augmenter_with(seed, change)
+
+
+@wrong("4.5", "The images came back as a NumPy array.")
+def make_augmenter(seed):
+    augment = reference.make_augmenter(seed)
+    return lambda images: augment(images).numpy()
+
+
+@wrong("4.5", "The images that a first call made came back, instead of a function.")
+def make_augmenter(seed):
+    return reference.make_augmenter(seed)(tf.zeros((1, 8, 8, 3)))
+
+
+@wrong("4.5", "The signature is that of float32 images: float64 images are refused.")
+def make_augmenter(seed):
+    augment = reference.make_augmenter(seed)
+    spec = tf.TensorSpec((None, None, None, 3), tf.float32)
+    return tf.function(lambda images: augment(images), input_signature=[spec])
+
+
 @right("4.5", "With a variable that counts the calls.")
 def make_augmenter(seed):
     calls = tf.Variable(0, trainable=False)
@@ -1083,6 +1205,57 @@ def compile_epoch(step):
         return epoch(kept)
 
     return run
+
+
+@wrong("4.6", "The first dataset was captured in the graph: later epochs go over it again.")
+def compile_epoch(step):
+    mean, given = reference.RunningMean(), []
+
+    @tf.function
+    def run():
+        mean.reset()
+        for images, labels in given[0]:
+            mean.update(tf.fill((tf.shape(labels)[0],), step(images, labels)))
+        return mean.result()
+
+    def epoch(dataset):
+        given.append(dataset)
+        return run()
+
+    return epoch
+
+
+@wrong("4.6", "The losses of all batches came back, not their mean.")
+def compile_epoch(step):
+    @tf.function
+    def epoch(dataset):
+        losses = tf.TensorArray(tf.float32, 0, dynamic_size=True)
+        for images, labels in dataset:
+            losses = losses.write(losses.size(), step(images, labels))
+        return losses.stack()
+
+    return epoch
+
+
+@wrong("4.6", "The step itself was compiled: it takes a batch, not a dataset.")
+def compile_epoch(step):
+    return tf.function(step)
+
+
+@wrong("4.6", "Nothing came back from the epoch.")
+def compile_epoch(step):
+    inner = reference.compile_epoch(step)
+
+    def epoch(dataset):
+        inner(dataset)
+
+    return epoch
+
+
+@right("4.6", "The loss is a Python float in the end.")
+def compile_epoch(step):
+    inner = reference.compile_epoch(step)
+    return lambda dataset: float(inner(dataset))
 
 
 @right("4.6", "With sums in loop variables.")

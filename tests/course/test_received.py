@@ -137,6 +137,8 @@ def test_what_does_not_take_its_arguments_is_told():
     )
     words = sentence(received.call, lambda: 1, "the step", 0.5)
     assert words.startswith("The step does not take 0.5: ")
+    words = sentence(received.call, None, "the step", 0.5)
+    assert words == "The step came out as None, not as a function: is a return missing?"
 
 
 def test_an_error_in_a_learners_line_goes_on_its_way():
