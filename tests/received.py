@@ -6,12 +6,17 @@ and the sentence of the first that fails is all that there is to say. `what` nam
 that sentence, such as "the mean": it came out as None.
 """
 
+import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from malaria import LESSON_MODULES
+
 MOST_SHOWN = 8  # numbers of an array: more of them are a dump
+MOST_TOLD = 300  # characters of TensorFlow's own words
 KINDS = {"floats": "f", "integers": "iu", "booleans": "b"}
 
 
@@ -87,6 +92,24 @@ def function(found, what="the result"):
     if not callable(found):
         refuse(found, what, "a function")
     return found
+
+
+def call(function, what, *arguments):
+    """What a function that came back returns; if it does not take the arguments, a sentence.
+
+    A compiled function with a signature of its own, or a function of one argument instead of two,
+    refuses before a line of the learner's is reached. Any other error is raised as it is.
+    """
+    try:
+        return function(*arguments)
+    except (TypeError, ValueError) as error:
+        files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+        text = str(error)
+        if 'File "' in text or any(Path(file).stem in LESSON_MODULES for file in files):
+            raise
+        reason = " ".join(text.partition("Received args")[0].split())[:MOST_TOLD]
+        given = enumerated([described(argument) for argument in arguments])
+    pytest.fail(f"{_start(what)} does not take {given}: {reason}")
 
 
 def distance(found, expected):

@@ -102,3 +102,14 @@ def test_a_dict_holds_its_keys():
 def test_numbers_have_four_digits(values, words):
     """At most. And an array is not dumped."""
     assert received.digits(values) == words
+
+
+def test_what_does_not_take_its_arguments_is_told():
+    """A compiled function with a signature of its own, a function of one argument."""
+    signature = [tf.TensorSpec((None, 2), tf.float32)]
+    compiled = tf.function(lambda x: 2 * x, input_signature=signature)
+    assert received.call(compiled, "the step", tf.ones((1, 2))).numpy().tolist() == [[2.0, 2.0]]
+    words = sentence(received.call, compiled, "the step", tf.zeros((1, 3)))
+    assert words.startswith("The step does not take a float32 tensor of the shape (1, 3): ")
+    words = sentence(received.call, lambda: 1, "the step", 0.5)
+    assert words.startswith("The step does not take 0.5: ")
