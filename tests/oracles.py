@@ -268,7 +268,7 @@ def saliency_maps(slopes):
 # Lesson 6: model_training
 
 
-def train_step(model, phase, optimizer, images, labels, max_norm):
+def train_step(model, phase, optimizer, images, labels, max_norm, label_smoothing=0.0):
     """One training step of a phase, nothing compiled; returns the loss before it, a float."""
     import tensorflow as tf
 
@@ -276,7 +276,9 @@ def train_step(model, phase, optimizer, images, labels, max_norm):
     variables = model.trainable_variables if whole else model.head_variables
     with tf.GradientTape() as tape:
         logits = model.head(model.features(images, training=whole), training=True)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        one_hot = tf.one_hot(labels, 2, dtype=logits.dtype)
+        targets = (1 - label_smoothing) * one_hot + label_smoothing / 2
+        losses = tf.nn.softmax_cross_entropy_with_logits(labels=targets, logits=logits)
         loss = tf.reduce_mean(losses)
     gradients = tape.gradient(loss, variables)
     norm = math.sqrt(sum(float(tf.reduce_sum(g**2)) for g in gradients))

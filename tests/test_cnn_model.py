@@ -408,7 +408,8 @@ class TestConv2d:
         elif distance(found, np.maximum(expected, 0)) <= 1e-9:
             hint = " What is negative became 0."
         assert distance(found, expected) <= 1e-9, (
-            f"The convolution ({case}) differs from tf.nn.conv2d: {compared(found, expected)}.{hint}"
+            f"The convolution ({case}) differs from tf.nn.conv2d: {compared(found, expected)}."
+            f"{hint}"
         )
 
     def test_has_the_gradients_of_tf_nn(self):

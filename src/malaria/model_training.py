@@ -62,7 +62,8 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
         label_smoothing: As in `softmax_cross_entropy`.
 
     Returns:
-        A `tf.function` from `(images, labels)` to the loss before the step, a scalar.
+        A `tf.function` from `(images, labels)` to the loss before the step, a scalar: the one that
+        is differentiated, with smoothed labels if they are.
 
     Raises:
         ValueError: The phase is neither of the two.

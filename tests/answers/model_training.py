@@ -1,6 +1,7 @@
 """Answers to lesson 6: wrong ones with their mistake, and other right ones."""
 
 import math
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -129,7 +130,17 @@ def variables_to_train(model, phase):
 # 6.2
 
 
-def step_of(model, phase, optimizer, max_norm, features, variables=None, change=None, head=True):
+def step_of(
+    model,
+    phase,
+    optimizer,
+    max_norm,
+    label_smoothing,
+    features,
+    variables=None,
+    change=None,
+    head=True,
+):
     """A compiled step, one part of which a wrong answer replaces."""
     variables = variables or reference.variables_to_train(model, phase)
 
@@ -137,7 +148,7 @@ def step_of(model, phase, optimizer, max_norm, features, variables=None, change=
     def step(images, labels):
         with tf.GradientTape() as tape:
             logits = model.head(features(images), training=head)
-            loss = softmax_cross_entropy(logits, labels)
+            loss = softmax_cross_entropy(logits, labels, label_smoothing)
         gradients = clip_gradients(tape.gradient(loss, variables), max_norm)
         optimizer.apply(change(gradients) if change else gradients)
         return loss
@@ -146,87 +157,110 @@ def step_of(model, phase, optimizer, max_norm, features, variables=None, change=
 
 
 @wrong("6.2", "The base runs in training mode in the head phase: its statistics creep.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
-    return step_of(model, phase, optimizer, max_norm, lambda x: model.features(x, training=True))
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
+    return step_of(
+        model,
+        phase,
+        optimizer,
+        max_norm,
+        label_smoothing,
+        lambda x: model.features(x, training=True),
+    )
 
 
 @wrong("6.2", "The base runs as outside training even in the whole phase.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
-    return step_of(model, phase, optimizer, max_norm, lambda x: model.features(x, training=False))
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
+    return step_of(
+        model,
+        phase,
+        optimizer,
+        max_norm,
+        label_smoothing,
+        lambda x: model.features(x, training=False),
+    )
 
 
 @wrong("6.2", "The head runs as outside training in the head phase: without dropout.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     whole = phase == "whole"
     return step_of(
-        model, phase, optimizer, max_norm, lambda x: model.features(x, training=whole), head=whole
+        model,
+        phase,
+        optimizer,
+        max_norm,
+        label_smoothing,
+        lambda x: model.features(x, training=whole),
+        head=whole,
     )
 
 
 @wrong("6.2", "The gradients were not clipped.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
-    return reference.make_train_step(model, phase, optimizer, 1e9)
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
+    return reference.make_train_step(model, phase, optimizer, 1e9, label_smoothing)
 
 
 @wrong("6.2", "max_norm is ignored: it is always 5.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
-    return reference.make_train_step(model, phase, optimizer, 5.0)
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
+    return reference.make_train_step(model, phase, optimizer, 5.0, label_smoothing)
 
 
 @wrong("6.2", "Each gradient was clipped by itself, which changes their direction.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     whole = phase == "whole"
     return step_of(
         model,
         phase,
         optimizer,
         1e9,
+        label_smoothing,
         lambda x: model.features(x, training=whole),
         change=lambda gradients: [tf.clip_by_norm(g, max_norm) for g in gradients],
     )
 
 
 @wrong("6.2", "The whole network is trained in both phases.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     reference.variables_to_train(model, phase)
     own = type(optimizer)(model.trainable_variables)
-    return reference.make_train_step(model, "whole", own, max_norm)
+    return reference.make_train_step(model, "whole", own, max_norm, label_smoothing)
 
 
 @wrong("6.2", "The step is not compiled: it runs in Python every time.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
-    return reference.make_train_step(model, phase, optimizer, max_norm).python_function
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
+    return reference.make_train_step(
+        model, phase, optimizer, max_norm, label_smoothing
+    ).python_function
 
 
 @wrong("6.2", "Nothing was updated: the gradients were never applied.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     reference.variables_to_train(model, phase)
 
     @tf.function
     def step(images, labels):
         features = model.features(images, training=phase == "whole")
-        return softmax_cross_entropy(model.head(features, training=True), labels)
+        return softmax_cross_entropy(model.head(features, training=True), labels, label_smoothing)
 
     return step
 
 
 @wrong("6.2", "The loss after the step came back instead of the one before it.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
-    step = reference.make_train_step(model, phase, optimizer, max_norm)
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
+    step = reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
 
     @tf.function(reduce_retracing=True)
     def then(images, labels):
         step(images, labels)
         features = model.features(images, training=False)
-        return softmax_cross_entropy(model.head(features, training=True), labels)
+        return softmax_cross_entropy(model.head(features, training=True), labels, label_smoothing)
 
     return then
 
 
 @wrong("6.2", "The learning rate was read once, so that a schedule changes nothing.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     rate = float(optimizer.learning_rate)
-    step = reference.make_train_step(model, phase, optimizer, max_norm)
+    step = reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
 
     def fixed(images, labels):
         optimizer.learning_rate.assign(rate)
@@ -236,16 +270,16 @@ def make_train_step(model, phase, optimizer, max_norm=5.0):
 
 
 @wrong("6.2", "stop_gradient was put on the logits: the head freezes as well.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     variables = reference.variables_to_train(model, phase)
     if phase == "whole":
-        return reference.make_train_step(model, phase, optimizer, max_norm)
+        return reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
 
     @tf.function
     def step(images, labels):
         with tf.GradientTape() as tape:
             logits = tf.stop_gradient(model.head(model.features(images, False), True))
-            loss = softmax_cross_entropy(logits, labels)
+            loss = softmax_cross_entropy(logits, labels, label_smoothing)
         gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
         optimizer.apply(gradients)
         return loss
@@ -254,35 +288,35 @@ def make_train_step(model, phase, optimizer, max_norm=5.0):
 
 
 @wrong("6.2", "An unknown phase is not refused.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     phase = phase if phase == "whole" else "head"
-    return reference.make_train_step(model, phase, optimizer, max_norm)
+    return reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
 
 
 @wrong("6.2", "The step is made once and kept: a later phase goes on with the graph of the first.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
-    step = reference.make_train_step(model, phase, optimizer, max_norm)
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
+    step = reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
     kept = model.__dict__.setdefault("kept_steps", (step,))
     return kept[0]
 
 
 @wrong("6.2", "Unless told otherwise, the gradients are clipped at another norm than 5.")
-def make_train_step(model, phase, optimizer, max_norm=1.0):
-    return reference.make_train_step(model, phase, optimizer, max_norm)
+def make_train_step(model, phase, optimizer, max_norm=1.0, label_smoothing=0.0):
+    return reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
 
 
 @wrong("6.2", "In the head phase the base is given gradients of zero: the memory moves it on.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     if phase == "whole":
         model.__dict__["first"] = optimizer
-        return reference.make_train_step(model, phase, optimizer, max_norm)
+        return reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
     first = model.__dict__.get("first", optimizer)
 
     @tf.function(reduce_retracing=True)
     def step(images, labels):
         with tf.GradientTape() as tape:
             logits = model.head(model.features(images, training=False), training=True)
-            loss = softmax_cross_entropy(logits, labels)
+            loss = softmax_cross_entropy(logits, labels, label_smoothing)
         gradients = clip_gradients(tape.gradient(loss, model.head_variables), max_norm)
         if first is not optimizer:
             first.apply([tf.zeros_like(v) for v in model.trainable_variables])
@@ -293,8 +327,8 @@ def make_train_step(model, phase, optimizer, max_norm=5.0):
 
 
 @wrong("6.2", "The base was made untrainable: the model stays changed.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
-    step = reference.make_train_step(model, phase, optimizer, max_norm)
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
+    step = reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
     if phase == "head":
         for variable in model.base_variables:
             variable._trainable = False
@@ -302,7 +336,7 @@ def make_train_step(model, phase, optimizer, max_norm=5.0):
 
 
 @wrong("6.2", "The phase is an attribute of the model, read while tracing: the last one decides.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     reference.variables_to_train(model, phase)
     model.__dict__["phase"] = phase
 
@@ -312,7 +346,7 @@ def make_train_step(model, phase, optimizer, max_norm=5.0):
         variables = model.trainable_variables if whole else model.head_variables
         with tf.GradientTape() as tape:
             logits = model.head(model.features(images, training=whole), training=True)
-            loss = softmax_cross_entropy(logits, labels)
+            loss = softmax_cross_entropy(logits, labels, label_smoothing)
         optimizer.apply(clip_gradients(tape.gradient(loss, variables), max_norm))
         return loss
 
@@ -320,22 +354,24 @@ def make_train_step(model, phase, optimizer, max_norm=5.0):
 
 
 @wrong("6.2", "A step was kept for each phase: a second optimizer is left aside.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     kept = model.__dict__.setdefault("kept_by_phase", {})
     if phase not in kept:
-        kept[phase] = reference.make_train_step(model, phase, optimizer, max_norm)
+        kept[phase] = reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
     return kept[phase]
 
 
 @wrong("6.2", "Only loss and gradients are compiled: the update runs in Python.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     variables = reference.variables_to_train(model, phase)
 
     @tf.function(reduce_retracing=True)
     def differentiate(images, labels):
         with tf.GradientTape() as tape:
             features = model.features(images, training=phase == "whole")
-            loss = softmax_cross_entropy(model.head(features, training=True), labels)
+            loss = softmax_cross_entropy(
+                model.head(features, training=True), labels, label_smoothing
+            )
         return loss, tape.gradient(loss, variables)
 
     def step(images, labels):
@@ -347,29 +383,31 @@ def make_train_step(model, phase, optimizer, max_norm=5.0):
 
 
 @wrong("6.2", "In the head phase the base is not compiled.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     if phase != "head":
-        return reference.make_train_step(model, phase, optimizer, max_norm)
-    head = reference.make_train_step(reference.Head(model), phase, optimizer, max_norm)
+        return reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
+    head = reference.make_train_step(
+        reference.Head(model), phase, optimizer, max_norm, label_smoothing
+    )
     return lambda images, labels: head(model.features(images, training=False), labels)
 
 
 @wrong("6.2", "The loss came back as a Python float: a graph around the step has none.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
-    step = reference.make_train_step(model, phase, optimizer, max_norm)
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
+    step = reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
     return lambda images, labels: float(step(images, labels))
 
 
 @wrong("6.2", "The loss comes from a pass of its own, with another dropout mask.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
-    inner = reference.make_train_step(model, phase, optimizer, max_norm)
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
+    inner = reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
     if phase != "head":
         return inner
 
     @tf.function(reduce_retracing=True)
     def step(images, labels):
         logits = model.head(model.features(images, training=False), training=True)
-        loss = softmax_cross_entropy(logits, labels)
+        loss = softmax_cross_entropy(logits, labels, label_smoothing)
         inner(images, labels)
         return loss
 
@@ -379,14 +417,14 @@ def make_train_step(model, phase, optimizer, max_norm=5.0):
 def step_with_loss(loss_of, convert=lambda images: images):
     """`make_train_step` with another loss, or with images that are converted first."""
 
-    def make_train_step(model, phase, optimizer, max_norm=5.0):
+    def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
         variables = reference.variables_to_train(model, phase)
 
         @tf.function(reduce_retracing=True)
         def step(images, labels):
             with tf.GradientTape() as tape:
                 features = model.features(convert(images), training=phase == "whole")
-                loss = loss_of(model.head(features, training=True), labels)
+                loss = loss_of(model.head(features, training=True), labels, label_smoothing)
             optimizer.apply(clip_gradients(tape.gradient(loss, variables), max_norm))
             return loss
 
@@ -395,19 +433,30 @@ def step_with_loss(loss_of, convert=lambda images: images):
     return make_train_step
 
 
-def summed_cross_entropy(logits, labels):
-    return softmax_cross_entropy(logits, labels) * tf.cast(len(labels), logits.dtype)
+def smoothed(labels, label_smoothing, dtype):
+    return (1 - label_smoothing) * tf.one_hot(labels, 2, dtype=dtype) + label_smoothing / 2
 
 
-def plain_cross_entropy(logits, labels):
+def summed_cross_entropy(logits, labels, label_smoothing):
+    mean = softmax_cross_entropy(logits, labels, label_smoothing)
+    return mean * tf.cast(len(labels), logits.dtype)
+
+
+def plain_cross_entropy(logits, labels, label_smoothing):
     exp = tf.exp(logits)
-    chosen = tf.gather(exp / tf.reduce_sum(exp, axis=1, keepdims=True), labels, batch_dims=1)
-    return -tf.reduce_mean(tf.math.log(chosen))
+    logs = tf.math.log(exp / tf.reduce_sum(exp, axis=1, keepdims=True))
+    targets = smoothed(labels, label_smoothing, logits.dtype)
+    return -tf.reduce_mean(tf.reduce_sum(targets * logs, axis=1))
 
 
-def cross_entropy_in_float64(logits, labels):
-    targets = tf.one_hot(labels, 2, dtype=tf.float64)
+def cross_entropy_in_float64(logits, labels, label_smoothing):
+    targets = smoothed(labels, label_smoothing, tf.float64)
     return -tf.reduce_mean(tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=1))
+
+
+def cross_entropy_of_the_other_class(logits, labels, label_smoothing):
+    other = softmax_cross_entropy(logits, 1 - labels)
+    return (1 - label_smoothing) * softmax_cross_entropy(logits, labels) + label_smoothing * other
 
 
 wrong("6.2", "The loss was summed over the batch instead of averaged.")(
@@ -423,9 +472,65 @@ wrong("6.2", "The images, which are in [0, 1] already, were divided by 255.")(
     step_with_loss(softmax_cross_entropy, convert=lambda images: images / 255)
 )
 
+# Label smoothing
+
+wrong("6.2", "label_smoothing is ignored.")(
+    step_with_loss(lambda logits, labels, _: softmax_cross_entropy(logits, labels))
+)
+wrong("6.2", "All of the smoothing's share goes to the other class, none to the label's own.")(
+    step_with_loss(cross_entropy_of_the_other_class)
+)
+
+
+def smoothing_in(phases):
+    """`make_train_step` that smooths the labels in some phases only."""
+
+    def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
+        used = label_smoothing if phase in phases else 0.0
+        return reference.make_train_step(model, phase, optimizer, max_norm, used)
+
+    return make_train_step
+
+
+wrong("6.2", "The labels are smoothed in the whole phase only.")(smoothing_in(["whole"]))
+wrong("6.2", "The labels are smoothed in the head phase only.")(smoothing_in(["head"]))
+
+
+def two_losses(smooth_trained, smooth_returned):
+    """`make_train_step` that returns another loss than the one that it trains on."""
+
+    def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
+        variables = reference.variables_to_train(model, phase)
+
+        @tf.function(reduce_retracing=True)
+        def step(images, labels):
+            with tf.GradientTape() as tape:
+                features = model.features(images, training=phase == "whole")
+                logits = model.head(features, training=True)
+                loss = softmax_cross_entropy(logits, labels, label_smoothing * smooth_trained)
+            optimizer.apply(clip_gradients(tape.gradient(loss, variables), max_norm))
+            return softmax_cross_entropy(logits, labels, label_smoothing * smooth_returned)
+
+        return step
+
+    return make_train_step
+
+
+wrong("6.2", "Trained on smoothed labels, the step returns the loss without smoothing.")(
+    two_losses(smooth_trained=1, smooth_returned=0)
+)
+wrong("6.2", "The step returns the smoothed loss, but differentiates the one without smoothing.")(
+    two_losses(smooth_trained=0, smooth_returned=1)
+)
+
+
+@wrong("6.2", "By default the labels are smoothed by a tenth.")
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.1):
+    return reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
+
 
 @right("6.2", "With stop_gradient on the features of the head phase.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     if phase not in ("whole", "head"):
         raise ValueError(f"{phase} is not a phase.")
     whole = phase == "whole"
@@ -435,11 +540,11 @@ def make_train_step(model, phase, optimizer, max_norm=5.0):
         return found if whole else tf.stop_gradient(found)
 
     variables = model.trainable_variables if whole else model.head_variables
-    return step_of(model, phase, optimizer, max_norm, features, variables)
+    return step_of(model, phase, optimizer, max_norm, label_smoothing, features, variables)
 
 
-@right("6.2", "Clipped by TensorFlow's own function, one trace for each batch size.")
-def make_train_step(model, phase, optimizer, max_norm=5.0):
+@right("6.2", "TensorFlow's own loss and clipping, one trace for each batch size.")
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     variables = reference.variables_to_train(model, phase)
 
     @tf.function
@@ -447,13 +552,31 @@ def make_train_step(model, phase, optimizer, max_norm=5.0):
         with tf.GradientTape() as tape:
             features = model.features(images, training=phase == "whole")
             logits = model.head(features, training=True)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            loss = tf.reduce_mean(losses)
+            targets = smoothed(labels, label_smoothing, logits.dtype)
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
         gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, variables), max_norm)
         optimizer.apply(gradients)
         return loss
 
     return step
+
+
+@right(
+    "6.2", "The smoothed loss as a mix of two: that of the labels and that of all classes alike."
+)
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
+    variables = reference.variables_to_train(model, phase)
+
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            logits = model.head(model.features(images, training=phase == "whole"), training=True)
+            logs = tf.nn.log_softmax(logits)
+            chosen = tf.reduce_mean(tf.gather(logs, labels, batch_dims=1))
+            loss = -(1 - label_smoothing) * chosen - label_smoothing * tf.reduce_mean(logs)
+        optimizer.apply(clip_gradients(tape.gradient(loss, variables), max_norm))
+        return loss
+
+    return tf.function(step)
 
 
 # 6.3
@@ -494,6 +617,18 @@ def evaluate(model, dataset):
 @wrong("6.3", "Only the last batch was scored.")
 def evaluate(model, dataset):
     return reference.evaluate(model, list(dataset)[-1:])
+
+
+@wrong("6.3", "Only the first batch was scored.")
+def evaluate(model, dataset):
+    return reference.evaluate(model, list(dataset)[:1])
+
+
+@wrong("6.3", "The short last batch was left out.")
+def evaluate(model, dataset):
+    batches = list(dataset)
+    size = len(batches[0][1])
+    return reference.evaluate(model, [batch for batch in batches if len(batch[1]) == size])
 
 
 @wrong("6.3", "Sensitivity and specificity were exchanged.")
@@ -722,6 +857,18 @@ def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     return peak * tf.where(step < warmup, rising, (1 + tf.cos(math.pi * done)) / 2)
 
 
+@wrong("6.4", "The decay ends a step late: at the last step the rate is not 0 yet.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    warmup = warmup_fraction * total_steps
+    return curve(step, total_steps, peak, warmup, warmup, total_steps + 1 - warmup)
+
+
+@wrong("6.4", "The decay ends a step early: the last step does nothing.")
+def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
+    warmup = warmup_fraction * total_steps
+    return curve(step, total_steps, peak, warmup, warmup, max(total_steps - 1 - warmup, 1e-9))
+
+
 @wrong("6.4", "The warm-up starts above 0: one step ahead.")
 def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     warmup = warmup_fraction * total_steps
@@ -928,9 +1075,10 @@ def loop_with(change_after=lambda history, whole_epochs: history, **change):
         head_epochs,
         learning_rate=1e-3,
         head_learning_rate=1e-3,
+        label_smoothing=0.0,
     ):
         epochs, rates = (whole_epochs, head_epochs), (learning_rate, head_learning_rate)
-        history = loop(model, train_set, val_set, epochs, rates, **change)
+        history = loop(model, train_set, val_set, epochs, rates, label_smoothing, **change)
         return change_after(history, whole_epochs)
 
     return train
@@ -941,10 +1089,10 @@ def over_examples(losses, sizes):
     return float(np.average(losses, weights=sizes))
 
 
-def make_step(model, phase, rate, memory):
+def make_step(model, phase, rate, memory, label_smoothing):
     """A step with an optimizer of its own, which is put into `memory`."""
     memory[phase] = Adam(reference.variables_to_train(model, phase), rate)
-    return reference.make_train_step(model, phase, memory[phase])
+    return reference.make_train_step(model, phase, memory[phase], label_smoothing=label_smoothing)
 
 
 def loop(
@@ -953,8 +1101,10 @@ def loop(
     val_set,
     epochs,
     rates,
+    label_smoothing=0.0,
     phases=("whole", "head"),
     make_step=make_step,
+    before_epoch=lambda optimizer, rate, epoch, epochs: None,
     mean=over_examples,
     fresh_losses=True,
     after_training=lambda model, step, val_set: None,
@@ -983,8 +1133,9 @@ def loop(
     for phase, count, rate in zip(phases, epochs, rates, strict=True):
         if phase == "head" and count:
             between(model, restore, best)
-        step = make_step(model, phase, rate, memory)
-        for _ in range(count):
+        step = make_step(model, phase, rate, memory, label_smoothing)
+        for epoch in range(count):
+            before_epoch(memory[phase], rate, epoch, count)
             if fresh_losses:
                 losses, sizes = [], []
             for images, labels in train_set:
@@ -1077,8 +1228,9 @@ wrong("6.6", "The head was made anew between the phases: what it had learnt is l
 # What each phase trains
 
 
-def always_whole(model, phase, rate, memory):
-    return make_step(model, "whole", rate, memory)
+def always_whole(model, phase, rate, memory, label_smoothing):
+    memory["head"] = None
+    return make_step(model, "whole", rate, memory, label_smoothing)
 
 
 wrong("6.6", "The whole network was trained in the head phase as well.")(
@@ -1086,31 +1238,32 @@ wrong("6.6", "The whole network was trained in the head phase as well.")(
 )
 
 
-def always_head(model, phase, rate, memory):
-    return make_step(model, "head", rate, memory)
+def always_head(model, phase, rate, memory, label_smoothing):
+    memory["whole"] = None
+    return make_step(model, "head", rate, memory, label_smoothing)
 
 
 wrong("6.6", "The base was frozen in the whole phase already.")(loop_with(make_step=always_head))
 
 
-def head_step(model, rate, memory, in_training, update):
+def head_step(model, label_smoothing, in_training, update):
     """A step of the head phase, in which the base runs in a mode of its own."""
 
     @tf.function(reduce_retracing=True)
     def step(images, labels):
         with tf.GradientTape() as tape:
             logits = model.head(model.features(images, training=in_training), training=True)
-            loss = softmax_cross_entropy(logits, labels)
+            loss = softmax_cross_entropy(logits, labels, label_smoothing)
         update(clip_gradients(tape.gradient(loss, model.head_variables), 5.0))
         return loss
 
     return step
 
 
-def zero_gradients(model, phase, rate, memory):
+def zero_gradients(model, phase, rate, memory, label_smoothing):
     if phase == "whole":
-        return make_step(model, phase, rate, memory)
-    optimizer = memory["whole"]
+        return make_step(model, phase, rate, memory, label_smoothing)
+    optimizer = memory["head"] = memory["whole"]
     optimizer.learning_rate.assign(rate)
     head = {id(variable): k for k, variable in enumerate(model.head_variables)}
 
@@ -1122,7 +1275,7 @@ def zero_gradients(model, phase, rate, memory):
             ]
         )
 
-    return head_step(model, rate, memory, False, update)
+    return head_step(model, label_smoothing, False, update)
 
 
 wrong("6.6", "The first phase's optimizer went on with zero gradients for the base, which drifts.")(
@@ -1130,10 +1283,11 @@ wrong("6.6", "The first phase's optimizer went on with zero gradients for the ba
 )
 
 
-def creeping(model, phase, rate, memory):
+def creeping(model, phase, rate, memory, label_smoothing):
     if phase == "whole":
-        return make_step(model, phase, rate, memory)
-    return head_step(model, rate, memory, True, Adam(model.head_variables, rate).apply)
+        return make_step(model, phase, rate, memory, label_smoothing)
+    memory[phase] = Adam(model.head_variables, rate)
+    return head_step(model, label_smoothing, True, memory[phase].apply)
 
 
 wrong("6.6", "The base ran in training mode in the head phase: its statistics crept.")(
@@ -1141,29 +1295,30 @@ wrong("6.6", "The base ran in training mode in the head phase: its statistics cr
 )
 
 
-def one_rate(model, phase, rate, memory):
-    return make_step(model, phase, memory.setdefault("rate", rate), memory)
+def one_rate(model, phase, rate, memory, label_smoothing):
+    return make_step(model, phase, memory.setdefault("rate", rate), memory, label_smoothing)
 
 
 wrong("6.6", "Both phases used the learning rate of the first.")(loop_with(make_step=one_rate))
 
 
-def fixed_rate(model, phase, rate, memory):
-    return make_step(model, phase, 1e-3, memory)
+def fixed_rate(model, phase, rate, memory, label_smoothing):
+    return make_step(model, phase, 1e-3, memory, label_smoothing)
 
 
 wrong("6.6", "The learning rates are ignored.")(loop_with(make_step=fixed_rate))
 
 
-def head_without_dropout(model, phase, rate, memory):
+def head_without_dropout(model, phase, rate, memory, label_smoothing):
     if phase == "whole":
-        return make_step(model, phase, rate, memory)
-    optimizer = Adam(model.head_variables, rate)
+        return make_step(model, phase, rate, memory, label_smoothing)
+    optimizer = memory[phase] = Adam(model.head_variables, rate)
 
     @tf.function(reduce_retracing=True)
     def step(images, labels):
         with tf.GradientTape() as tape:
-            loss = softmax_cross_entropy(model(images, training=False), labels)
+            logits = model(images, training=False)
+            loss = softmax_cross_entropy(logits, labels, label_smoothing)
         optimizer.apply(clip_gradients(tape.gradient(loss, model.head_variables), 5.0))
         return loss
 
@@ -1175,8 +1330,8 @@ wrong("6.6", "In the head phase the head ran as outside training too: without dr
 )
 
 
-def untrainable(model, phase, rate, memory):
-    step = make_step(model, phase, rate, memory)
+def untrainable(model, phase, rate, memory, label_smoothing):
+    step = make_step(model, phase, rate, memory, label_smoothing)
     if phase == "head":
         for variable in model.base_variables:
             variable._trainable = False
@@ -1197,9 +1352,10 @@ def train(
     head_epochs,
     learning_rate=1e-3,
     head_learning_rate=1e-3,
+    label_smoothing=0.0,
 ):
     epochs, rates = (head_epochs, whole_epochs), (head_learning_rate, learning_rate)
-    return loop(model, train_set, val_set, epochs, rates, phases=("head", "whole"))
+    return loop(model, train_set, val_set, epochs, rates, label_smoothing, phases=("head", "whole"))
 
 
 @wrong("6.6", "The numbers of epochs of the two phases were exchanged.")
@@ -1211,9 +1367,10 @@ def train(
     head_epochs,
     learning_rate=1e-3,
     head_learning_rate=1e-3,
+    label_smoothing=0.0,
 ):
     epochs, rates = (head_epochs, whole_epochs), (learning_rate, head_learning_rate)
-    return loop(model, train_set, val_set, epochs, rates)
+    return loop(model, train_set, val_set, epochs, rates, label_smoothing)
 
 
 @wrong("6.6", "The head phase was left out.")
@@ -1225,8 +1382,9 @@ def train(
     head_epochs,
     learning_rate=1e-3,
     head_learning_rate=1e-3,
+    label_smoothing=0.0,
 ):
-    return loop(model, train_set, val_set, (whole_epochs, 0), (learning_rate, 1.0))
+    return loop(model, train_set, val_set, (whole_epochs, 0), (learning_rate, 1.0), label_smoothing)
 
 
 @wrong("6.6", "In the head phase the training set was read twice, for features and for labels.")
@@ -1238,12 +1396,130 @@ def train(
     head_epochs,
     learning_rate=1e-3,
     head_learning_rate=1e-3,
+    label_smoothing=0.0,
 ):
-    first = loop(model, train_set, val_set, (whole_epochs, 0), (learning_rate, 1.0))
+    first = loop(
+        model, train_set, val_set, (whole_epochs, 0), (learning_rate, 1.0), label_smoothing
+    )
     images, labels = ([pair[k] for pair in train_set] for k in (0, 1))
     pairs = list(zip(images, labels, strict=True))
-    second = loop(model, pairs, val_set, (0, head_epochs), (1.0, head_learning_rate))
+    second = loop(
+        model, pairs, val_set, (0, head_epochs), (1.0, head_learning_rate), label_smoothing
+    )
     return {name: first[name] + second[name] for name in first}
+
+
+# The schedule
+
+
+def rates_from(change):
+    """The reference's `train`, with another step handed to `cosine_decay`."""
+
+    def train(*arguments, **options):
+        def decay(step, total_steps, peak):
+            return cosine_decay(change(step), total_steps, peak)
+
+        cosine_decay = reference.cosine_decay
+        with mock.patch.object(reference, "cosine_decay", decay):
+            return reference.train(*arguments, **options)
+
+    return train
+
+
+wrong("6.6", "The steps are counted from 0, where cosine_decay is 0: the first moves nothing.")(
+    rates_from(lambda step: step - 1)
+)
+
+
+def once_an_epoch(optimizer, rate, epoch, epochs):
+    optimizer.learning_rate.assign(reference.cosine_decay(epoch, epochs, rate))
+
+
+wrong("6.6", "The rate is set once an epoch, counted from 0: the first epoch learns nothing.")(
+    loop_with(before_epoch=once_an_epoch)
+)
+
+# Label smoothing
+
+
+def smoothed_in(*phases):
+    def step_of_phase(model, phase, rate, memory, label_smoothing):
+        used = label_smoothing if phase in phases else 0.0
+        return make_step(model, phase, rate, memory, used)
+
+    return step_of_phase
+
+
+wrong("6.6", "label_smoothing is not handed to the steps.")(loop_with(make_step=smoothed_in()))
+wrong("6.6", "The labels are smoothed in the whole phase only.")(
+    loop_with(make_step=smoothed_in("whole"))
+)
+wrong("6.6", "The labels are smoothed in the head phase only.")(
+    loop_with(make_step=smoothed_in("head"))
+)
+
+
+def losses_with_smoothing(model, dataset, label_smoothing):
+    """The mean smoothed loss over the examples, outside training."""
+    logits, labels = gathered(model, dataset)
+    return float(softmax_cross_entropy(logits, labels, label_smoothing))
+
+
+def two_losses_in_training(model, phase, rate, memory, label_smoothing):
+    smooth = make_step(model, phase, rate, memory, label_smoothing)
+
+    def step(images, labels):
+        statistics = [variable.numpy() for variable in model.batch_norm_statistics]
+        logits = model.head(model.features(images, training=phase == "whole"), training=True)
+        for variable, value in zip(model.batch_norm_statistics, statistics, strict=True):
+            variable.assign(value)
+        smooth(images, labels)
+        return softmax_cross_entropy(logits, labels)
+
+    return step
+
+
+wrong("6.6", "The history's training loss is without the smoothing that was trained with.")(
+    loop_with(make_step=two_losses_in_training)
+)
+
+
+def smoothing_validation(recorded, chosen_by):
+    """`train` whose validation loss is smoothed where it is recorded, or where it chooses."""
+
+    def train(
+        model,
+        train_set,
+        val_set,
+        whole_epochs,
+        head_epochs,
+        learning_rate=1e-3,
+        head_learning_rate=1e-3,
+        label_smoothing=0.0,
+    ):
+        epochs, rates = (whole_epochs, head_epochs), (learning_rate, head_learning_rate)
+        smoothed_losses = []
+
+        def figures_of(model, val_set):
+            figures = reference.evaluate(model, val_set)
+            smoothed_losses.append(losses_with_smoothing(model, val_set, label_smoothing))
+            return figures | ({"loss": smoothed_losses[-1]} if recorded else {})
+
+        def score(history):
+            return smoothed_losses[-1] if chosen_by else history["val_loss"][-1]
+
+        change = {"figures_of": figures_of, "score": score}
+        return loop(model, train_set, val_set, epochs, rates, label_smoothing, **change)
+
+    return train
+
+
+wrong("6.6", "The validation loss is smoothed as well.")(
+    smoothing_validation(recorded=True, chosen_by=True)
+)
+wrong("6.6", "The best epoch is chosen by a smoothed validation loss.")(
+    smoothing_validation(recorded=False, chosen_by=True)
+)
 
 
 # What the history says
@@ -1262,6 +1538,38 @@ wrong("6.6", "The loss of an epoch is the sum over its examples.")(
 )
 wrong("6.6", "Only the last validation batch was scored.")(
     loop_with(figures_of=lambda model, val_set: reference.evaluate(model, list(val_set)[-1:]))
+)
+wrong("6.6", "Only the first validation batch was scored.")(
+    loop_with(figures_of=lambda model, val_set: reference.evaluate(model, list(val_set)[:1]))
+)
+wrong("6.6", "The short last validation batch was left out.")(
+    loop_with(
+        figures_of=lambda model, val_set: reference.evaluate(
+            model, [batch for batch in val_set if len(batch[1]) == 8]
+        )
+    )
+)
+
+
+def without_a_short_batch(losses, sizes):
+    full = [size == sizes[0] for size in sizes]
+    return over_examples(np.array(losses)[full], np.array(sizes)[full])
+
+
+wrong("6.6", "The short last batch is missing from the training loss.")(
+    loop_with(mean=without_a_short_batch)
+)
+
+
+def with_the_head_in_training(model, val_set):
+    def network(images, training):
+        return model.head(model.features(images, training=False), training=True)
+
+    return reference.evaluate(network, val_set)
+
+
+wrong("6.6", "Validation ran the head in training mode, with its dropout.")(
+    loop_with(figures_of=with_the_head_in_training)
 )
 
 
@@ -1305,9 +1613,10 @@ def train(
     head_epochs,
     learning_rate=1e-3,
     head_learning_rate=1e-3,
+    label_smoothing=0.0,
 ):
     epochs, rates = (whole_epochs, head_epochs), (learning_rate, head_learning_rate)
-    return loop(model, train_set, train_set, epochs, rates)
+    return loop(model, train_set, train_set, epochs, rates, label_smoothing)
 
 
 @wrong("6.6", "By default the whole network learns at another rate than 0.001.")
@@ -1319,9 +1628,10 @@ def train(
     head_epochs,
     learning_rate=1e-2,
     head_learning_rate=1e-3,
+    label_smoothing=0.0,
 ):
     epochs, rates = (whole_epochs, head_epochs), (learning_rate, head_learning_rate)
-    return loop(model, train_set, val_set, epochs, rates)
+    return loop(model, train_set, val_set, epochs, rates, label_smoothing)
 
 
 @wrong("6.6", "By default the head learns at another rate than 0.001.")
@@ -1333,9 +1643,10 @@ def train(
     head_epochs,
     learning_rate=1e-3,
     head_learning_rate=1e-4,
+    label_smoothing=0.0,
 ):
     epochs, rates = (whole_epochs, head_epochs), (learning_rate, head_learning_rate)
-    return loop(model, train_set, val_set, epochs, rates)
+    return loop(model, train_set, val_set, epochs, rates, label_smoothing)
 
 
 @wrong("6.6", "The head was trained on the features of the last base, not of the best.")
@@ -1347,6 +1658,7 @@ def train(
     head_epochs,
     learning_rate=1e-3,
     head_learning_rate=1e-3,
+    label_smoothing=0.0,
 ):
     first_best = {}
     history = {n: [] for n in ("phase", "loss", "val_loss", "val_accuracy")}
@@ -1362,7 +1674,8 @@ def train(
             best, values = figures["loss"], [v.numpy() for v in model.variables]
         print(phase)
 
-    step = reference.make_train_step(model, "whole", Adam(model.trainable_variables, learning_rate))
+    optimizer = Adam(model.trainable_variables, learning_rate)
+    step = reference.make_train_step(model, "whole", optimizer, label_smoothing=label_smoothing)
     for _ in range(whole_epochs):
         pairs = [(float(step(x, y)), len(y)) for x, y in train_set]
         note("whole", *zip(*pairs), reference.evaluate(model, val_set))
@@ -1372,8 +1685,9 @@ def train(
         )
         for v, k in zip(model.variables, values):
             v.assign(k)
+        optimizer = Adam(model.head_variables, head_learning_rate)
         step = reference.make_train_step(
-            reference.Head(model), "head", Adam(model.head_variables, head_learning_rate)
+            reference.Head(model), "head", optimizer, label_smoothing=label_smoothing
         )
         for _ in range(head_epochs):
             pairs = [(float(step(x, y)), len(y)) for x, y in data]
@@ -1394,9 +1708,9 @@ def train_on_it(model, step, val_set):
 wrong("6.6", "The validation cells were trained on as well.")(loop_with(after_training=train_on_it))
 
 
-def noting_the_phase(model, phase, rate, memory):
+def noting_the_phase(model, phase, rate, memory, label_smoothing):
     model.__dict__["in_head_phase"] = phase == "head"
-    return make_step(model, phase, rate, memory)
+    return make_step(model, phase, rate, memory, label_smoothing)
 
 
 def head_learns_from_it(model, step, val_set):
@@ -1435,10 +1749,12 @@ def train(
     head_epochs,
     learning_rate=1e-3,
     head_learning_rate=1e-3,
+    label_smoothing=0.0,
     verbose=True,
 ):
     epochs, rates = (whole_epochs, head_epochs), (learning_rate, head_learning_rate)
-    return loop(model, train_set, val_set, epochs, rates, show=print if verbose else nothing)
+    show = print if verbose else nothing
+    return loop(model, train_set, val_set, epochs, rates, label_smoothing, show=show)
 
 
 @right("6.6", "On features gathered in NumPy, the loss measured after the epoch.")
@@ -1450,13 +1766,14 @@ def train(
     head_epochs,
     learning_rate=1e-3,
     head_learning_rate=1e-3,
+    label_smoothing=0.0,
 ):
     epochs, rates = (whole_epochs, 0), (learning_rate, 1.0)
 
     def cells_afterwards(losses, sizes):
         return reference.evaluate(model, train_set)["loss"]
 
-    first = loop(model, train_set, val_set, epochs, rates, mean=cells_afterwards)
+    first = loop(model, train_set, val_set, epochs, rates, label_smoothing, mean=cells_afterwards)
     if not head_epochs:
         return first
     head = reference.Head(model)
@@ -1467,7 +1784,8 @@ def train(
     losses = list(first["val_loss"])
     best = min(losses, default=math.inf)
     values = [variable.numpy() for variable in model.head_variables]
-    step = reference.make_train_step(head, "head", Adam(model.head_variables, head_learning_rate))
+    optimizer = Adam(model.head_variables, head_learning_rate)
+    step = reference.make_train_step(head, "head", optimizer, label_smoothing=label_smoothing)
     for _ in range(head_epochs):
         pairs = [(float(step(x, y)), len(y)) for x, y in train_features]
         figures = reference.evaluate(head, val_features)
