@@ -57,13 +57,18 @@ class Example(NamedTuple):
         return arrays(self.call(*inputs, seed=self.seeds[0] if seed is None else seed))
 
 
-def arrays(nest):
+def arrays(nest, array=received.array):
     """The arrays in a nest of tensors, arrays, numbers and strings, a flat list."""
     if isinstance(nest, dict):
         nest = list(nest.values())
     if isinstance(nest, (list, tuple)):
-        return [array for part in nest for array in arrays(part)]
-    return [np.asarray(nest) if isinstance(nest, str) else received.array(nest)]
+        return [one for part in nest for one in arrays(part, array)]
+    return [np.asarray(nest) if isinstance(nest, str) else array(nest)]
+
+
+def copies(inputs):
+    """Copies of what a test passes in, which may hold names as well as numbers: a flat list."""
+    return [array.copy() for array in arrays(inputs, np.asarray)]
 
 
 def equal(first, second):
@@ -85,6 +90,42 @@ def dtype_kept(example):
         )
 
 
+def graph_of(function, name, inputs, batched):
+    """A graph of a function of tensors: it takes such inputs, and batches of any size.
+
+    Args:
+        function: What is traced, in a new `tf.function`.
+        name: Of the exercise that it calls, for the sentence.
+        inputs: Tensors as those that it will be called with.
+        batched: The places of those whose first axis is the batch, the size of which stays open.
+    """
+    import tensorflow as tf  # lesson 1 does without it, and starts sooner
+
+    def traced(open_places):
+        shapes = [
+            (None, *x.shape[1:]) if place in open_places else x.shape
+            for place, x in enumerate(inputs)
+        ]
+        signature = [tf.TensorSpec(s, x.dtype) for s, x in zip(shapes, inputs, strict=True)]
+        graph = tf.function(function, input_signature=signature)
+        graph.get_concrete_function()
+        return graph
+
+    try:
+        return traced(batched)
+    except Exception as error:
+        if "To be compatible with tf.function" in str(error):
+            pytest.fail(f"In a graph {name} returned something that is not a tensor.")
+        try:
+            traced(())
+        except Exception:
+            raise error from None  # it has another cause
+        pytest.fail(
+            f"{name} cannot be compiled for an open batch size, which is None in"
+            " `images.shape[0]`: `tf.shape(images)[0]` is the size of the batch at hand."
+        )
+
+
 def open_batch(example):
     """In a graph the batch size may be open, as it is for the last, short batch of a data set."""
     import tensorflow as tf  # lesson 1 does without it, and starts sooner
@@ -95,26 +136,15 @@ def open_batch(example):
     ]
     seed = {"seed": example.seeds[0]} if example.seeds else {}
     batches = [inputs[k] for k in example.batched]
-    signature = [tf.TensorSpec((None, *batch.shape[1:]), batch.dtype) for batch in batches]
 
-    @tf.function(input_signature=signature)
-    def compiled(*open_batches):
+    def call(*batches):
         everything = list(inputs)
-        for k, batch in zip(example.batched, open_batches, strict=True):
+        for k, batch in zip(example.batched, batches, strict=True):
             everything[k] = batch
         return example.call(*everything, **seed)
 
-    try:
-        found = arrays(compiled(*batches))
-    except (TypeError, ValueError) as error:
-        # What Python and TensorFlow say when None is taken for a size.
-        if "None" not in str(error):
-            raise
-        pytest.fail(
-            f"{example.name} cannot be compiled for an open batch size, which is None in"
-            " `images.shape[0]`: `tf.shape(images)[0]` is the size of the batch at hand."
-        )
     expected = example.result()
+    found = arrays(graph_of(call, example.name, batches, range(len(batches)))(*batches))
     shapes, asked = [a.shape for a in found], [a.shape for a in expected]
     assert shapes == asked, (
         f"In a graph with an open batch size {example.name} returned the shapes {shapes}, not"
@@ -162,10 +192,10 @@ def global_state_untouched(example):
 def inputs_untouched(example):
     """What was passed in is as it was: arrays may be in use elsewhere."""
     inputs = example.inputs(np.float32)
-    before = [a.copy() for a in arrays(inputs)]
+    before = copies(inputs)
     seed = {"seed": example.seeds[0]} if example.seeds else {}
     example.call(*inputs, **seed)
-    assert equal(before, arrays(inputs)), f"{example.name} changed what it was given."
+    assert equal(before, copies(inputs)), f"{example.name} changed what it was given."
 
 
 def properties_of(example):
