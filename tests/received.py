@@ -18,7 +18,7 @@ from malaria import LESSON_MODULES
 
 MOST_SHOWN = 8  # numbers of an array: more of them are a dump
 MOST_TOLD = 300  # characters of TensorFlow's own words
-KINDS = {"floats": "f", "integers": "iu", "booleans": "b"}
+KINDS = {"floats": "f", "integers": "iu", "booleans": "b", "strings": "U"}
 TENSORS = {  # others keep the name of their class: a RaggedTensor, IndexedSlices
     "EagerTensor": "tensor",
     "SymbolicTensor": "symbolic tensor",  # of a graph: it has no value
@@ -30,15 +30,16 @@ def array(found, what="the result", shape=None, dtype=None):
     """What came back as a NumPy array.
 
     Args:
-        found: A tensor, an array, a number, or a nest of lists of numbers.
+        found: A tensor, an array, a number, or a nest of lists of numbers; where the dtype is
+            "strings", an array or a list of them.
         what: What it should be, for the sentence: "the mean".
         shape: What its shape should be; None in it stands for any size.
-        dtype: A dtype of NumPy or TensorFlow, or a kind of dtypes: "floats", "integers" or
-            "booleans".
+        dtype: A dtype of NumPy or TensorFlow, or a kind of dtypes: "floats", "integers",
+            "booleans" or "strings".
     """
-    values = _numbers(found)
+    values = _strings(found) if dtype == "strings" else _numbers(found)
     if values is None:
-        refuse(found, what, "numbers")
+        refuse(found, what, "strings" if dtype == "strings" else "numbers")
     if shape is not None and not _fits(values.shape, shape):
         asked = _shape(shape) if len(shape) else "as one number"
         pytest.fail(f"{_start(what)} came out with the shape {_shape(values.shape)}, not {asked}.")
@@ -64,6 +65,15 @@ def tensor(found, what="the result", shape=None, dtype=None):
 def number(found, what="the result"):
     """What came back as a Python float: a number, or a tensor or an array that holds just one."""
     return float(array(found, what, shape=()))
+
+
+def text(found, what="the result"):
+    """What came back as a Python string; NumPy's own string is one."""
+    if isinstance(found, np.ndarray) and found.ndim == 0:
+        found = found.item()
+    if not isinstance(found, str):
+        refuse(found, what, "a string")
+    return str(found)
 
 
 def parts(found, names, what="the result"):
@@ -177,7 +187,8 @@ def described(found):
         name = type(found).__name__
         kind = "array" if isinstance(found, (np.ndarray, np.generic)) else TENSORS.get(name, name)
         known = np.shape(found) if kind == "array" else found.shape
-        dtype = getattr(found.dtype, "name", str(found.dtype))
+        is_text = getattr(found.dtype, "kind", "") == "U"
+        dtype = "string" if is_text else getattr(found.dtype, "name", str(found.dtype))
         return f"{_article(dtype)} {kind} of the shape {_shape(known)}"
     if isinstance(found, (list, tuple, Mapping)):
         return f"{_article(type(found).__name__)} of {len(found)}"
@@ -218,11 +229,23 @@ def _digits(value):
 
 def _numbers(found):
     """An array of what came back, or None if it does not hold numbers."""
+    values = _any_array(found)
+    return values if values is not None and values.dtype.kind in "fiub" else None
+
+
+def _strings(found):
+    """An array of what came back, or None if it does not hold Python's or NumPy's strings."""
+    values = _any_array(found)
+    if values is None or not all(isinstance(value, str) for value in values.flat):
+        return None
+    return values.astype(str)  # an empty array may be of any dtype
+
+
+def _any_array(found):
     try:
-        values = np.asarray(found)
+        return np.asarray(found)
     except Exception:  # a symbolic tensor, a ragged list: whatever it is, it is not an array
         return None
-    return values if values.dtype.kind in "fiub" else None
 
 
 def _is_sequence(found):

@@ -1,5 +1,6 @@
 """Grades lesson 1: names, shuffling, and a split that keeps each patient on one side."""
 
+import functools
 import itertools
 import os
 import subprocess
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import malaria
-from tests import oracles, properties
+from tests import oracles, properties, received
 from tests.graded import train_test_split
 from tests.properties import Example
 from tests.refusals import refused
@@ -21,14 +22,15 @@ from tests.refusals import refused
 def made_up_cells(patients, seed):
     """Patients and labels of made-up cells, as uneven as the real ones.
 
-    Three patients in four are infected. The number of their infected cells is log-normal around a
-    median of 33, so that a few patients hold most of them, as in the NIH set.
+    Three patients in four are infected. The number of their infected cells is log-normal, so that
+    a few patients hold most of them, as in the NIH set. All have a quarter of as many cells as
+    there: what is slow to split takes four times as long with four times the cells.
     """
     rng = np.random.default_rng(seed)
     names, labels = [], []
     for k in range(patients):
-        infected = int(np.clip(rng.lognormal(np.log(33), 1.2), 1, 300)) if k % 4 else 0
-        healthy = int(rng.integers(40, 100))
+        infected = int(np.clip(rng.lognormal(np.log(8), 1.2), 1, 75)) if k % 4 else 0
+        healthy = int(rng.integers(10, 25))
         names += [f"C{k + 1}"] * (infected + healthy)
         labels += [1] * infected + [0] * healthy
     return np.array(names), np.array(labels)
@@ -78,6 +80,11 @@ def output_of_two_processes(code):
     return outputs
 
 
+def patient_in(path):
+    """The patient that `patient_of` finds, a string."""
+    return received.text(train_test_split.patient_of(path), "the patient")
+
+
 @pytest.mark.exercise("1.1")
 class TestPatientOf:
     """The patient stands at the start of the file's name, however the rest of it is spelled."""
@@ -97,14 +104,14 @@ class TestPatientOf:
     )
     def test_reads_every_spelling(self, name, patient):
         """The names come from several hands: thinF and ThinF, with and without a slide."""
-        found = train_test_split.patient_of(name)
+        found = patient_in(name)
         assert found == patient, f"patient_of({name!r}) returned {found!r}, not {patient!r}."
 
     @pytest.mark.parametrize("kind", [Path, PurePosixPath])
     def test_takes_a_pathlib_path(self, kind):
         """Listing a folder with pathlib gives paths, not strings."""
         path = kind("Uninfected") / "C208ThinF_IMG_20151029_155942_cell_12.png"
-        found = train_test_split.patient_of(path)
+        found = patient_in(path)
         assert found == "C208", f"For a {kind.__name__} patient_of returned {found!r}, not 'C208'."
 
     @pytest.mark.parametrize(
@@ -114,7 +121,7 @@ class TestPatientOf:
     def test_ignores_the_folders_in_front(self, front):
         """A folder may look like a patient; only the file's own name counts."""
         path = front + "C33P1thinF_IMG_20150619_114756a_cell_179.png"
-        found = train_test_split.patient_of(path)
+        found = patient_in(path)
         assert found == "C33", f"patient_of({path!r}) returned {found!r}, not 'C33'."
 
     @pytest.mark.parametrize(
@@ -132,10 +139,28 @@ class TestPatientOf:
             train_test_split.patient_of(name)
 
 
-def lists_of(found):
-    """The arrays of a tuple that came back, each as a list."""
-    assert isinstance(found, tuple), f"A {type(found).__name__} came back instead of a tuple."
-    return [np.asarray(array).tolist() for array in found]
+def shuffled(*arrays, seed):
+    """What `shuffle_together` makes of arrays: as many arrays, of the same shapes."""
+    before = [array.copy() for array in arrays]
+    found = train_test_split.shuffle_together(*arrays, seed=seed)
+    untouched = all(map(np.array_equal, arrays, before))
+    assert untouched, "shuffle_together changed the arrays that it was given."
+    if not isinstance(found, tuple):
+        received.refuse(found, "what was shuffled", "a tuple of arrays")
+    counts = f"{len(found)} arrays for {len(arrays)}"
+    assert len(found) == len(arrays), f"shuffle_together returned {counts}."
+    kinds = ["strings" if own.dtype.kind == "U" else None for own in arrays]
+    return [
+        received.array(array, "a shuffled array", own.shape, kind)
+        for array, own, kind in zip(found, arrays, kinds, strict=True)
+    ]
+
+
+def order_of(count, seed, hint=""):
+    """The order in which so many rows come, an array of ints: the same in two calls."""
+    first, again = (shuffled(np.arange(count), seed=seed)[0] for _ in range(2))
+    assert np.array_equal(first, again), f"Two calls with seed {seed} gave two orders{hint}."
+    return received.array(first, "an array of ints", dtype="integers")
 
 
 SHUFFLE_50_NUMBERS = """
@@ -154,8 +179,7 @@ class TestShuffleTogether:
     def test_keeps_rows_together(self):
         """The shapes stay perfect when the labels are shuffled apart: only the pairs tell."""
         numbers, squares = np.arange(50), np.arange(50) ** 2
-        found = lists_of(train_test_split.shuffle_together(numbers, squares, seed=1))
-        assert len(found) == 2, f"Two arrays went in, {len(found)} came out."
+        found = shuffled(numbers, squares, seed=1)
         apart = sum(number**2 != square for number, square in zip(*found, strict=True))
         assert apart == 0, (
             f"{apart} of 50 pairs were torn apart: use one permutation for all arrays."
@@ -163,70 +187,62 @@ class TestShuffleTogether:
 
     def test_is_a_permutation(self):
         """Every row once: drawing with replacement loses some and doubles others."""
-        (found,) = lists_of(train_test_split.shuffle_together(np.arange(50), seed=1))
-        assert sorted(found) == list(range(50)), (
-            f"Of 50 different rows {len(set(found))} different ones are left."
-        )
-        neighbours = sum(abs(a - b) == 1 for a, b in itertools.pairwise(found))
-        # Two on average; a list that was rotated, cut or reversed keeps nearly all 49.
+        (found,) = shuffled(np.arange(50), seed=1)
+        left = len(np.intersect1d(found, np.arange(50)))
+        assert left == 50, f"Of 50 different rows {left} are left."
+        neighbours = sum(abs(a - b) == 1 for a, b in itertools.pairwise(found.tolist()))
+        # Two on average, and 13 once in seven million; a list that was rotated, cut or reversed
+        # keeps nearly all 49.
         assert neighbours <= 12, f"Of 49 pairs of neighbours {neighbours} are still side by side."
 
     def test_takes_arrays_of_any_kind(self):
         """Names, images of several axes, floats; one array alone or four."""
         names = np.array([f"C{k}" for k in range(9)])
         images = np.arange(9 * 2 * 2 * 3).reshape(9, 2, 2, 3)
-        found = train_test_split.shuffle_together(
-            names, images, np.arange(9.0), np.arange(9), seed=5
-        )
-        assert len(found) == 4, f"Four arguments went in, {len(found)} came out."
-        order = np.asarray(found[3])
-        assert names[order].tolist() == list(found[0]), "The names were shuffled differently."
-        assert (np.asarray(found[1]) == images[order]).all(), (
-            "The images were shuffled differently."
-        )
-        assert (np.asarray(found[2]) == order).all(), "The floats were shuffled differently."
+        floats = np.arange(9.0)
+        *found, order = shuffled(names, images, floats, np.arange(9), seed=5)
+        received.array(order, "an array of ints", dtype="integers")
+        same = sorted(order.tolist()) == list(range(9))
+        assert same, "Of 9 ints others came back than went in."
+        for what, rows, own in zip(
+            ("names", "images", "floats"), found, (names, images, floats), strict=True
+        ):
+            same = np.array_equal(rows, own[order])
+            assert same, f"The {what} were shuffled in another order than the ints."
 
     def test_keeps_the_dtype_of_each_array(self):
         """uint8 images must not come back as int64, eight times as large."""
         dtypes = ["uint8", "int32", "float32", "bool"]
         arrays = [np.arange(12).astype(dtype) for dtype in dtypes]
-        found = train_test_split.shuffle_together(*arrays, seed=1)
-        assert len(found) == 4, f"Four arrays went in, {len(found)} came out."
-        for array, shuffled in zip(arrays, found, strict=True):
-            dtype = np.asarray(shuffled).dtype
-            assert dtype == array.dtype, f"An array of {array.dtype} came back as {dtype}."
+        for array, found in zip(arrays, shuffled(*arrays, seed=1), strict=True):
+            assert found.dtype == array.dtype, (
+                f"An array of {array.dtype} came back as {found.dtype}."
+            )
 
     def test_reaches_every_place(self):
         """Over 300 seeds the first row comes from all places about equally often."""
-        firsts = [
-            lists_of(train_test_split.shuffle_together(np.arange(6), seed=seed))[0][0]
-            for seed in range(300)
-        ]
-        counts = np.bincount(firsts, minlength=6)
-        # Each of the six is expected 50 times, with a standard deviation of 6.5.
-        assert counts.min() >= 15, f"Over 300 seeds the rows came first {counts.tolist()} times."
+        firsts = [shuffled(np.arange(6), seed=seed)[0][0] for seed in range(300)]
+        counts = [firsts.count(row) for row in range(6)]
+        # Each of the six is expected 50 times, with a standard deviation of 6.5: fewer than 15
+        # come once in a thousand million.
+        assert min(counts) >= 15, f"Over 300 seeds the rows came first {counts} times."
 
     def test_takes_0_for_a_seed(self):
         """0 is false in Python, but it is a seed like any other."""
-        first, again = (
-            lists_of(train_test_split.shuffle_together(np.arange(50), seed=0)) for _ in range(2)
-        )
-        assert first == again, (
-            "Two calls with seed 0 gave two different orders: `if seed` is false for 0."
-        )
+        order_of(50, seed=1)
+        order_of(50, seed=0, hint=", but not with seed 1: `if seed` is false for 0")
 
     def test_draws_one_order_for_a_seed(self):
         """Whatever the arrays hold: images shuffled today fit labels that are shuffled tomorrow."""
-        (order,) = lists_of(train_test_split.shuffle_together(np.arange(40), seed=4))
         names = np.array([f"C{-k % 40}" for k in range(40)])
-        (found,) = lists_of(train_test_split.shuffle_together(names, seed=4))
-        assert names[order].tolist() == found, (
-            "One seed and one length, but numbers and names came in different orders."
-        )
+        order = order_of(40, seed=4)
+        (found,) = shuffled(names, seed=4)
+        same = [f"C{-k % 40}" for k in order] == found.tolist()
+        assert same, "One seed and one length, but numbers and names came in different orders."
 
     def test_is_the_same_in_every_process(self):
         """hash() of a string is another number in each process."""
-        train_test_split.shuffle_together(np.arange(3), seed=3)  # a stub says so here
+        order_of(50, seed=3)  # what is the matter in one process is said here
         first, second = output_of_two_processes(SHUFFLE_50_NUMBERS)
         assert first == second, (
             "Seed 3 gave two orders in two processes: does it pass through hash()?"
@@ -240,34 +256,43 @@ class TestShuffleTogether:
             train_test_split.shuffle_together(*arrays, seed=0)
 
 
-def sets_of(found):
-    """The three sets that came back, as int arrays."""
-    assert found is not None, "split_by_patient returned None."
-    assert len(found) == 3, f"split_by_patient returned {len(found)} sets instead of 3."
-    sets = [np.asarray(cells) for cells in found]
-    for cells in sets:
-        assert cells.dtype.kind in "iuf", (
-            f"A set holds {cells.dtype}; asked for were cells' indices."
-        )
-    return [cells.astype(int) for cells in sets]
+def sets_of(patients, *arguments, **named):
+    """The three sets that `split_by_patient` makes: arrays of ints, each the index of a cell."""
+    found = train_test_split.split_by_patient(patients, *arguments, **named)
+    names = ("train", "val", "test")
+    sets = zip(names, received.parts(found, names, "the split"), strict=True)
+    return [indices(cells, f"the {name} set", len(patients)) for name, cells in sets]
+
+
+def indices(found, what, count):
+    """A set of the split as an array of ints that can index an array of so many cells."""
+    cells = received.array(found, what, shape=(None,))
+    if len(cells) == 0:  # of any dtype
+        return cells.astype(int)
+    received.array(cells, what, dtype="integers")
+    outside = cells[(cells < 0) | (cells >= count)]
+    assert len(outside) == 0, f"In {what} there is a cell {outside[0]}; there are {count} cells."
+    return cells.astype(int)
 
 
 def check_sizes(sets, labels, fractions, cells):
     """Each set holds its fraction of the cells, give or take 0.03; `cells` says of which."""
     sizes = np.array([len(own) for own in sets]) / len(labels)
     assert np.abs(sizes - fractions).max() <= 0.03, (
-        f"The sets hold {np.round(sizes, 3).tolist()} of {cells}; asked for were"
+        f"The sets hold the shares {received.digits(sizes)} of {cells}; asked for were"
         f" {fractions}, give or take 0.03."
     )
 
 
 def check_class_shares(sets, labels, cells):
     """Each set's share of parasitized cells is that of all, give or take 0.05."""
+    empty = [name for name, own in zip(("train", "val", "test"), sets, strict=True) if not len(own)]
+    assert not empty, f"In the sets of {cells}, {received.enumerated(empty)} came out empty."
     shares = np.array([labels[own].mean() for own in sets])
     assert np.abs(shares - labels.mean()).max() <= 0.05, (
         f"In the sets of {cells}, the shares of parasitized cells are"
-        f" {np.round(shares, 3).tolist()}; in all cells it is {labels.mean():.3f}, give or take"
-        " 0.05."
+        f" {received.digits(shares)}; in all cells it is {received.digits(labels.mean())}, give or"
+        " take 0.05."
     )
 
 
@@ -281,42 +306,57 @@ print([sorted(int(cell) for cell in cells) for cells in sets])
 """
 
 
+@pytest.fixture(scope="class")
+def splits():
+    """A function of a number of patients and a seed, to patients, labels and sets: each made once.
+
+    The cells are listed in no order, so that those of a patient are not side by side.
+    """
+
+    @functools.cache
+    def split(count, seed):
+        patients, labels = made_up_cells(count, 3)
+        order = np.random.default_rng(count).permutation(len(patients))
+        patients, labels = patients[order], labels[order]
+        return patients, labels, sets_of(patients.copy(), labels.copy(), seed=seed)
+
+    return split
+
+
+def check_repeated(first, patients, labels, seed):
+    """The same seed gives the same split once more."""
+    again = sets_of(patients, labels, seed=seed)
+    same = all(set(a) == set(b) for a, b in zip(first, again, strict=True))
+    assert same, f"Two calls with seed {seed} made two splits."
+
+
 @pytest.mark.exercise("1.3")
 class TestSplitByPatient:
     """Each patient on one side, and sides that resemble each other, whatever the seed."""
 
-    def test_returns_indices(self):
-        """Floats index nothing: numpy.append to an empty array makes floats of ints."""
-        patients, labels = made_up_cells(20, 1)
-        for found in train_test_split.split_by_patient(patients, labels):
-            dtype = np.asarray(found).dtype
-            assert dtype.kind in "iu", f"The indices are {dtype}; only ints can index an array."
-
     @pytest.mark.parametrize("count", [20, 60, 200])
-    def test_puts_every_cell_into_one_set(self, count):
+    def test_puts_every_cell_into_one_set(self, splits, count):
         """A cell left out is lost, a cell in two sets is a leak."""
-        patients, labels = made_up_cells(count, 1)
-        found = np.concatenate(sets_of(train_test_split.split_by_patient(patients, labels)))
+        patients, _, found = splits(count, seed=0)
+        found = np.concatenate(found)
+        twice = len(found) - len(np.unique(found))
+        assert twice == 0, f"{twice} of {len(patients)} cells are in more than one set."
         assert len(found) == len(patients), f"Of {len(patients)} cells {len(found)} were dealt out."
-        assert len(np.unique(found)) == len(patients), "Some cells are in more than one set."
 
     @pytest.mark.parametrize("seed", [0, 1, 2])
-    def test_keeps_each_patient_in_one_set(self, seed):
+    def test_keeps_each_patient_in_one_set(self, splits, seed):
         """The whole point: no patient's cells on two sides, in whatever order they are listed."""
-        patients, labels = made_up_cells(60, 2)
-        order = np.random.default_rng(seed).permutation(len(patients))
-        patients, labels = patients[order], labels[order]
-        found = sets_of(train_test_split.split_by_patient(patients, labels, seed=seed))
+        patients, _, found = splits(60, seed)
         train, val, test = (set(patients[cells]) for cells in found)
         shared = train & val | train & test | val & test
         assert not shared, f"{len(shared)} of 60 patients are in more than one set."
 
-    @pytest.mark.parametrize("seed", [0, 1, 2, 3])
-    @pytest.mark.parametrize("count", [60, 200])
-    def test_meets_the_sizes_and_the_class_shares(self, count, seed):
+    @pytest.mark.parametrize(
+        ("count", "seed"), [(60, 0), (60, 1), (60, 2), (60, 3), (200, 0), (200, 1)]
+    )
+    def test_meets_the_sizes_and_the_class_shares(self, splits, count, seed):
         """A test set of half the size, or of one class, measures something else."""
-        patients, labels = made_up_cells(count, 3)
-        found = sets_of(train_test_split.split_by_patient(patients, labels, seed=seed))
+        _, labels, found = splits(count, seed)
         cells = f"the cells of {count} patients, with seed {seed}"
         check_sizes(found, labels, (0.6, 0.2, 0.2), cells)
         check_class_shares(found, labels, cells)
@@ -325,7 +365,7 @@ class TestSplitByPatient:
     def test_follows_the_fractions(self, fractions):
         """Other shares than the default's: the sets come in the order of the fractions."""
         patients, labels = made_up_cells(60, 4)
-        found = sets_of(train_test_split.split_by_patient(patients, labels, fractions))
+        found = sets_of(patients, labels, fractions)
         check_sizes(found, labels, fractions, "the cells of 60 patients")
 
     @pytest.mark.parametrize("fractions", [(0.6, 0.2, 0.2), (0.5, 0.25, 0.25)])
@@ -333,49 +373,50 @@ class TestSplitByPatient:
         """One of many cuts is good by luck; the best of a few is bad under every third seed."""
         patients, labels = practice_cells()
         for seed in range(10, 22):
-            found = train_test_split.split_by_patient(patients, labels, fractions, seed=seed)
+            found = sets_of(patients, labels, fractions, seed=seed)
             cells = f"the practice cells, with seed {seed} and the fractions {fractions}"
-            check_sizes(sets_of(found), labels, fractions, cells)
-            check_class_shares(sets_of(found), labels, cells)
+            check_sizes(found, labels, fractions, cells)
+            check_class_shares(found, labels, cells)
 
-    def test_forgets_the_order_of_the_files(self):
+    def test_forgets_the_order_of_the_files(self, splits):
         """Another computer lists a folder in another order; the test cells must be the same."""
-        patients, labels = made_up_cells(200, 5)
-        first = sets_of(train_test_split.split_by_patient(patients, labels, seed=7))
-        for shuffle in range(3):
+        patients, labels, first = splits(60, seed=1)
+        check_repeated(first, patients, labels, seed=1)
+        for shuffle in range(2):
             order = np.random.default_rng(shuffle).permutation(len(patients))
-            again = train_test_split.split_by_patient(patients[order], labels[order], seed=7)
+            again = sets_of(patients[order], labels[order], seed=1)
             moved = sum(
                 len(set(before) - set(order[after]))
-                for before, after in zip(first, sets_of(again), strict=True)
+                for before, after in zip(first, again, strict=True)
             )
             assert moved == 0, (
                 f"With the files listed in another order {moved} cells changed sides."
             )
 
-    @pytest.mark.parametrize("count", [20, 60])
-    def test_has_as_many_splits_as_seeds(self, count):
+    @pytest.mark.parametrize(("count", "seeds"), [(20, 8), (60, 4)])
+    def test_has_as_many_splits_as_seeds(self, splits, count, seeds):
         """From 20 patients on there are plenty of good cuts."""
-        patients, labels = made_up_cells(count, 6)
-        splits = set()
-        for seed in range(8):
-            found = sets_of(train_test_split.split_by_patient(patients, labels, seed=seed))
-            splits.add(tuple(tuple(sorted(cells.tolist())) for cells in found))
-        assert len(splits) == 8, f"8 seeds gave {len(splits)} different splits of {count} patients."
+        found = {
+            tuple(tuple(np.sort(cells)) for cells in splits(count, seed)[2])
+            for seed in range(seeds)
+        }
+        assert len(found) == seeds, (
+            f"{seeds} seeds gave {len(found)} different splits of {count} patients."
+        )
 
-    def test_has_0_for_a_default_seed(self):
+    def test_has_0_for_a_default_seed(self, splits):
         """Called without a seed it takes 0, so two runs of a notebook agree."""
-        patients, labels = made_up_cells(60, 6)
-        with_seed = sets_of(train_test_split.split_by_patient(patients, labels, seed=0))
-        for _ in range(2):
-            without = sets_of(train_test_split.split_by_patient(patients, labels))
-            same = all(set(a) == set(b) for a, b in zip(with_seed, without, strict=True))
-            assert same, "Without a seed the split is not that of seed 0, the default."
+        patients, labels, with_seed = splits(60, seed=0)
+        check_repeated(with_seed, patients, labels, seed=0)
+        without = sets_of(patients, labels)
+        same = all(set(a) == set(b) for a, b in zip(with_seed, without, strict=True))
+        assert same, "Without a seed the split is not that of seed 0, the default."
 
     def test_is_the_same_in_every_process(self):
         """A `set` of names has another order in each process: it depends on PYTHONHASHSEED."""
-        # A stub says so here.
-        train_test_split.split_by_patient(np.array(["C1", "C2", "C3"]), np.array([0, 1, 0]))
+        # What is the matter in one process is said here.
+        patients = np.array([f"C{k % 30}" for k in range(300)])
+        sets_of(patients, np.arange(300) % 2, seed=1)
         first, second = output_of_two_processes(SPLIT_300_CELLS)
         assert first == second, "Two processes made two different splits with one seed."
 
@@ -383,9 +424,10 @@ class TestSplitByPatient:
         """Patients have numbers of any length, and some begin like others: C12 and C1201."""
         patients, labels = made_up_cells(60, 2)
         patients = np.array([f"{name}01" if len(name) == 3 else name for name in patients])
-        found = sets_of(train_test_split.split_by_patient(patients, labels))
-        assert sum(map(len, found)) == len(patients), (
-            "Not every cell of patients such as C1201 was dealt out."
+        found = sets_of(patients, labels)
+        dealt = len(np.unique(np.concatenate(found)))
+        assert dealt == len(patients), (
+            f"Of {len(patients)} cells, some of patients such as C1201, {dealt} were dealt out."
         )
         people = [set(patients[cells]) for cells in found]
         assert sum(map(len, people)) == 60, "Patients such as C1201 are in more than one set."
@@ -393,35 +435,52 @@ class TestSplitByPatient:
     def test_leaves_no_set_empty(self):
         """As many patients as sets: one each."""
         patients, labels = np.array(["C1", "C2", "C3", "C3"]), np.array([0, 1, 1, 0])
-        found = sets_of(train_test_split.split_by_patient(patients, labels))
-        sizes = sorted(len(cells) for cells in found)
+        sizes = sorted(len(cells) for cells in sets_of(patients, labels))
         assert sizes == [1, 1, 2], f"Three patients of 1, 1 and 2 cells gave sets of {sizes} cells."
 
     @pytest.mark.parametrize(
-        ("patients", "fractions", "why"),
+        ("patients", "fractions"),
         [
-            (["C1", "C2"], (0.6, 0.2, 0.2), "two patients cannot fill three sets"),
-            (["C1", "C2", "C1", "C2"], (0.6, 0.2, 0.2), "two patients cannot fill three sets"),
-            (["C1"] * 9, (0.6, 0.2, 0.2), "one patient cannot fill three sets"),
-            (["C1", "C2", "C3"], (0.6, 0.2, 0.1), "the fractions sum to 0.9"),
-            (["C1", "C2", "C3"], (0.6, 0.4, 0.2), "the fractions sum to 1.2"),
-            (["C1", "C2", "C3"], (0.6, 0.2, 0.195), "the fractions sum to 0.995"),
-            (["C1", "C2", "C3"], (0.6, 0.25, 0.2), "the fractions sum to 1.05"),
+            ("AB", (0.6, 0.2, 0.2)),
+            ("ABAB", (0.6, 0.2, 0.2)),
+            ("AAAAAAAAA", (0.6, 0.2, 0.2)),
         ],
     )
-    def test_refuses_what_does_not_fit(self, patients, fractions, why):
+    def test_refuses_fewer_patients_than_sets(self, patients, fractions):
         """A sentence now is worth more than an empty test set later."""
         labels = np.arange(len(patients), dtype=np.int32) % 2
-        with refused(f"cells of the patients {patients} and the fractions {fractions}: {why}"):
-            train_test_split.split_by_patient(np.array(patients), labels, fractions)
+        with refused(f"three sets and the patients {' '.join(patients)}"):
+            train_test_split.split_by_patient(np.array(list(patients)), labels, fractions)
+
+    @pytest.mark.parametrize(
+        ("fractions", "total"),
+        [
+            ((0.6, 0.2, 0.1), 0.9),
+            ((0.6, 0.4, 0.2), 1.2),
+            ((0.6, 0.2, 0.195), 0.995),
+            ((0.6, 0.25, 0.2), 1.05),
+        ],
+    )
+    def test_refuses_fractions_that_do_not_sum_to_1(self, fractions, total):
+        """They were meant otherwise, and nobody can know how."""
+        with refused(f"the fractions {fractions}, whose sum is {total}"):
+            train_test_split.split_by_patient(
+                np.array(["C1", "C2", "C3"]), np.array([0, 1, 0], np.int32), fractions
+            )
 
 
 def leaked(patients, first, second):
-    """The leaked patients that came back, a sorted list of strings."""
+    """The leaked patients that came back, a sorted list of strings; they may come in any order."""
     found = train_test_split.leaked_patients(
-        np.array(patients), np.array(first, int), np.array(second, int)
+        np.asarray(patients), np.asarray(first, int), np.asarray(second, int)
     )
-    return sorted(str(name) for name in found)
+    try:
+        names = list(found) if not isinstance(found, str) else None
+    except TypeError:
+        names = None
+    if names is None:
+        received.refuse(found, "leaked_patients", "patients' names")
+    return sorted(received.text(name, "a leaked patient") for name in names)
 
 
 @pytest.mark.exercise("1.4")
@@ -466,17 +525,17 @@ class TestLeakedPatients:
         assert found == ["smear 7"], f"Only 'smear 7' is on both sides; {found} came back."
 
 
+def baseline(patients, labels, train, test):
+    """The accuracy that `majority_baseline` returns, a float; NumPy's float64 is one."""
+    found = train_test_split.majority_baseline(*map(np.asarray, (patients, labels, train, test)))
+    if not isinstance(found, float):
+        received.refuse(found, "the accuracy", "a Python float")
+    return float(found)
+
+
 @pytest.mark.exercise("1.5")
 class TestMajorityBaseline:
     """What a split gives away without a pixel: each patient's training cells vote."""
-
-    def test_returns_a_float(self):
-        """A Python float; NumPy's float64 is one."""
-        patients, labels = np.array(["A", "A", "B"]), np.array([1, 1, 0])
-        found = train_test_split.majority_baseline(
-            patients, labels, np.array([0, 2]), np.array([1])
-        )
-        assert isinstance(found, float), f"A {type(found).__name__} came back instead of a float."
 
     @pytest.mark.parametrize(
         ("patients", "labels", "train", "test", "expected", "why"),
@@ -488,28 +547,25 @@ class TestMajorityBaseline:
             ("AABBB", [1, 0, 1, 1, 1], [0, 1, 2, 3], [4, 1], 0.5, "a tied patient gets it too"),
             ("ABCC", [0, 0, 1, 1], [0, 1], [2, 3], 0, "a base rate of 0 is wrong for both"),
             ("ABC", [0, 1, 1], [0, 1], [2], 0, "a tied base rate is 0"),
-            ("ABC", [1, 0, 1], [0, 1], [2], 0, "and is so whichever class is seen first"),
+            ("ABC", [1, 0, 1], [0, 1], [2], 0, "a tied base rate is 0, whichever came first"),
             ("AAA", [1, 0, 1], [0, 1], [2], 0, "patient and base rate are tied: 0"),
-            (
-                "A" * 12 + "BB",
-                [1] * 6 + [0] * 5 + [1, 0, 0],
-                [*range(11), 12, 13],
-                [11],
-                1,
-                "6 of 11 is not a tie",
-            ),
         ],
     )
     def test_by_hand(self, patients, labels, train, test, expected, why):
         """Small cases, one rule each; Counter.most_common would break ties by what came first."""
-        found = float(
-            train_test_split.majority_baseline(
-                np.array(list(patients)), np.array(labels), np.array(train), np.array(test)
-            )
-        )
+        found = baseline(list(patients), labels, train, test)
         assert abs(found - expected) <= 1e-9, (
-            f"Patients {patients}, labels {labels}, trained on {train}, tested on {test}:"
-            f" {found:.3f}, not {expected:.3f}; {why}."
+            f"Patients {' '.join(patients)}, labels {labels}, trained on {train}, tested on {test}:"
+            f" {received.digits(found)}, not {expected}; {why}."
+        )
+
+    def test_takes_a_narrow_majority_for_one(self):
+        """Eleven training cells of A, six of them parasitized; with B's two, no more than six."""
+        labels = [1] * 6 + [0] * 5 + [1, 0, 0]
+        found = baseline(["A"] * 12 + ["B"] * 2, labels, train=[*range(11), 12, 13], test=[11])
+        assert abs(found - 1) <= 1e-9, (
+            "Of a patient's 11 training cells 6 are parasitized, which is no tie, and so is its"
+            f" test cell: {received.digits(found)}, not 1."
         )
 
     @pytest.mark.parametrize("seed", range(5))
@@ -523,10 +579,10 @@ class TestMajorityBaseline:
         order = rng.permutation(200)
         train, test = order[:120], order[120:]
         expected = oracles.majority_baseline(patients, labels, train, test)
-        found = float(train_test_split.majority_baseline(patients, labels, train, test))
+        found = baseline(patients, labels, train, test)
         assert abs(found - expected) <= 1e-9, (
-            f"80 test cells of 25 patients: accuracy {found:.4f}, counted one by one"
-            f" {expected:.4f}."
+            f"80 test cells of 25 patients: accuracy {received.digits(found)}, counted one by one"
+            f" {received.digits(expected)}."
         )
 
 
@@ -534,12 +590,12 @@ class TestMajorityBaseline:
 test_properties = properties.tests_of(
     Example(
         "1.1",
-        lambda name: train_test_split.patient_of(name),
+        patient_in,
         inputs=lambda dtype: ("Uninfected/C241NThinF_IMG_20151207_124240_cell_98.png",),
     ),
     Example(
         "1.2",
-        lambda first, second, seed: train_test_split.shuffle_together(first, second, seed=seed),
+        shuffled,
         inputs=lambda dtype: (
             np.arange(30, dtype=dtype),
             np.arange(60, dtype=dtype).reshape(30, 2),
@@ -550,17 +606,14 @@ test_properties = properties.tests_of(
     Example(
         "1.3",
         lambda patients, labels, seed: [
-            np.sort(cells)
-            for cells in sets_of(train_test_split.split_by_patient(patients, labels, seed=seed))
+            np.sort(cells) for cells in sets_of(patients, labels, seed=seed)
         ],
         inputs=lambda dtype: tuple(array[::-1].copy() for array in made_up_cells(60, 6)),
         seeds=(0, 1),
     ),
     Example(
         "1.4",
-        lambda patients, first, second: sorted(
-            train_test_split.leaked_patients(patients, first, second)
-        ),
+        leaked,
         inputs=lambda dtype: (
             np.array(["C2", "C1", "C2"]),
             np.array([2, 0]),
@@ -569,7 +622,7 @@ test_properties = properties.tests_of(
     ),
     Example(
         "1.5",
-        lambda *arrays: train_test_split.majority_baseline(*arrays),
+        baseline,
         inputs=lambda dtype: (
             np.array(list("BABA")),
             np.array([1, 0, 1, 1]),

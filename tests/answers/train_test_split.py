@@ -132,6 +132,11 @@ def patient_of(path):
     return "C" + digits
 
 
+@right("1.1", "As NumPy's string.")
+def patient_of(path):
+    return np.str_(reference.patient_of(path))
+
+
 @right("1.1", "The number after the first C of the file's name, by pathlib.")
 def patient_of(path):
     found = re.search(r"C\d+", Path(path).name)
@@ -522,6 +527,29 @@ def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     return tuple(np.flatnonzero(best[1][index] == s) for s in range(len(fractions)))
 
 
+@right("1.3", "The best of 500 cuts, the cells of each set looked up by name.")
+def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
+    checked(patients, fractions)
+    patients, labels = np.asarray(patients), np.asarray(labels)
+    names, counts = np.unique(patients, return_counts=True)
+    rng, least_error = np.random.default_rng(seed), np.inf
+    for _ in range(500):
+        order = rng.permutation(len(names))
+        ends = np.cumsum(counts[order]) / len(labels)
+        cuts = [int(np.abs(ends - end).argmin()) + 1 for end in np.cumsum(fractions)[:-1]]
+        groups = np.split(names[order], cuts)
+        if not all(len(group) for group in groups):
+            continue
+        sets = [np.flatnonzero(np.isin(patients, group)) for group in groups]
+        error = max(
+            max(abs(len(own) / len(labels) - share), abs(labels[own].mean() - labels.mean()))
+            for own, share in zip(sets, fractions, strict=True)
+        )
+        if error < least_error:
+            least_error, best = error, sets
+    return best
+
+
 # 1.4
 
 
@@ -600,6 +628,12 @@ def leaked_patients(patients, first, second):
 @right("1.4", "With Python's sets.")
 def leaked_patients(patients, first, second):
     return {patients[k] for k in first} & {patients[k] for k in second}
+
+
+@right("1.4", "As the keys of a dict, in the order of the first side.")
+def leaked_patients(patients, first, second):
+    there = {patients[k] for k in second}
+    return dict.fromkeys(patients[k] for k in first if patients[k] in there).keys()
 
 
 @right("1.4", "For arrays only, by sets.")

@@ -28,6 +28,10 @@ def sentence(check, *arguments, **named):
             tf.constant(["a"]),
             "The mean came out as a string tensor of the shape (1,), not as numbers.",
         ),
+        (
+            np.array(["a"]),
+            "The mean came out as a string array of the shape (1,), not as numbers.",
+        ),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -48,6 +52,16 @@ def test_an_array_has_the_shape_and_the_dtype_that_were_asked_for():
     assert wrong == "The result came out in float32, not in float64."
     wrong = sentence(received.array, found, dtype="integers")
     assert wrong == "The result came out in float32, not in integers."
+
+
+def test_an_array_of_strings_is_asked_for_by_name():
+    """As the names of patients; strings of TensorFlow are bytes."""
+    for found in (["C1", "C2"], np.array(["C1", "C2"]), np.array(["C1", "C2"], object)):
+        assert received.array(found, shape=(2,), dtype="strings").tolist() == ["C1", "C2"]
+    assert received.array([], dtype="strings").shape == (0,)
+    wrong = sentence(received.array, tf.constant(["C1"]), "the names", dtype="strings")
+    assert wrong == "The names came out as a string tensor of the shape (1,), not as strings."
+    assert "as a list of 2, not as numbers" in sentence(received.array, ["C1", "C2"])
 
 
 def test_a_symbolic_tensor_is_not_an_array():
@@ -82,6 +96,16 @@ def test_a_number_is_one_however_it_is_held():
     """In Python, in NumPy, in a tensor."""
     assert [received.number(x) for x in (2, np.float32(2), tf.constant(2.0))] == [2.0] * 3
     assert sentence(received.number, [2.0]).endswith("with the shape (1,), not as one number.")
+
+
+def test_a_string_is_one_however_it_is_held():
+    """In Python, in NumPy; bytes are none."""
+    found = [received.text(x) for x in ("C1", np.str_("C1"), np.array("C1"))]
+    assert found == ["C1"] * 3
+    assert {type(x) for x in found} == {str}
+    wrong = sentence(received.text, tf.constant("C1"), "the patient")
+    assert wrong == "The patient came out as a string tensor of the shape (), not as a string."
+    assert "a bytes, not as a string" in sentence(received.text, b"C1")
 
 
 @pytest.mark.parametrize("found", [(1, 2), [1, 2], np.array([1, 2]), tf.constant([1, 2])])
