@@ -31,7 +31,7 @@ PYTEST = (
     *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider"),
     *("--modules", "solutions", "-m", "not slow"),
 )
-FAREWELL = 60.0  # seconds for a pytest to end after Ctrl-C, with all that it has started
+FAREWELL = 20.0  # seconds for a pytest to end after Ctrl-C, with all that it has started
 
 
 class Run:
