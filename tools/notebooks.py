@@ -19,6 +19,7 @@ from malaria import PROJECT
 LESSONS = PROJECT / "lessons"
 IGNORED = "# NBVAL_IGNORE_OUTPUT"
 VARIES = "varies"
+LONGEST_CELL = 3600  # seconds, on a busy machine
 # The same in every lesson. Where nobody has installed the course, as in Colab, it does so; a
 # running Python looks for newly installed packages only if it is told to.
 FIRST_CELL = """\
@@ -77,7 +78,8 @@ def executed(stored):
     environment = os.environ | {"MALARIA_MODULES": "solutions", "JUPYTER_PREFER_ENV_PATH": "1"}
     client = NotebookClient(
         notebook,
-        timeout=600,
+        timeout=LONGEST_CELL,
+        startup_timeout=LONGEST_CELL,
         kernel_name="python3",
         record_timing=False,
         resources={"metadata": {"path": str(LESSONS)}},

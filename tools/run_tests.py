@@ -31,7 +31,7 @@ PYTEST = (
     *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider"),
     *("--modules", "solutions", "-m", "not slow"),
 )
-FAREWELL = 60.0  # seconds for a pytest to end after Ctrl-C, with all that it has started
+FAREWELL = 20.0  # seconds for a pytest to end after Ctrl-C, with all that it has started
 
 
 class Run:
@@ -39,7 +39,7 @@ class Run:
 
     def __init__(self, name: str, command: list[str]) -> None:
         """Start it; its name stands before each of its lines."""
-        self.name = name
+        self.name, self._over = name, False
         self.process = subprocess.Popen(
             command,
             cwd=PROJECT,
@@ -65,13 +65,16 @@ class Run:
 
     def interrupt(self) -> None:
         """What Ctrl-C does at a terminal; on Windows the terminal itself has done it."""
-        self._send("SIGINT")
+        if not self._over:
+            self._send("SIGINT")
 
     def kill(self) -> None:
         """End it, and what it has left behind: that may hold its output open."""
-        self.process.kill()
-        self._send("SIGKILL")
-        self._reader.join(FAREWELL)
+        if not self._over:  # later its number may be another's
+            self.process.kill()
+            self._send("SIGKILL")
+            self._reader.join(FAREWELL)
+            self._over = True
 
     def _send(self, name: str) -> None:
         if hasattr(os, "killpg"):

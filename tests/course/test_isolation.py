@@ -23,6 +23,8 @@ from malaria.given.grading.messages import (
     encode,
 )
 from malaria.given.grading.outcome import Outcome, Record
+from malaria.given.system.lock import locked
+from tests.course.patience import is_held, until
 
 RECORD = Record("test_a", Outcome.WRONG, "It gave 3, not 4.", "printed", 0.5, True)
 
@@ -311,6 +313,26 @@ def test_a_call_that_lets_no_other_thread_run_is_timed_out():
     """Nothing in the child could tell that its time is over: the desk sees it."""
     found = ended(lambda: iter([re.match("(a+)+$", 60 * "a" + "b")]), limit=0.5)
     assert found.end is End.TIMED_OUT
+
+
+@forks
+def test_a_child_does_not_outlive_the_desk_for_ever(tmp_path):
+    """Whatever has killed the desk: what the child would tell it about its time ends the child."""
+    lock, taken = tmp_path / "lock", tmp_path / "taken"
+
+    def function():
+        with locked(lock):
+            taken.touch()
+            work([])
+
+    desk = os.fork()
+    if desk == 0:
+        ended(lambda: iter([function()]), limit=0.5)
+        os._exit(0)
+    until(taken.is_file)
+    os.kill(desk, signal.SIGKILL)
+    os.waitpid(desk, 0)
+    until(lambda: not is_held(lock))
 
 
 @forks

@@ -10,6 +10,7 @@ from nbclient import NotebookClient
 
 from malaria import LESSON_MODULES, PROJECT, REFERENCE
 from malaria.given.exercises import EXERCISES
+from tests.course.patience import PATIENCE
 from tests.course.submissions import stubs
 from tools.notebooks import IGNORED, VARIES, address, first_cell
 
@@ -163,7 +164,7 @@ def run_cells(sources, folder, monkeypatch):
     monkeypatch.setenv("MALARIA_MODULES", str(folder))
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    NotebookClient(notebook, allow_errors=True).execute()
+    NotebookClient(notebook, allow_errors=True, startup_timeout=PATIENCE).execute()
     return [
         "".join(output.get("text", output.get("ename", "")) for output in cell.outputs)
         for cell in notebook.cells

@@ -17,6 +17,7 @@ import nbformat
 import pytest
 
 from malaria import PROJECT
+from tests.course.patience import PATIENCE
 from tools.notebooks import LESSONS, METADATA
 
 pytestmark = pytest.mark.slow
@@ -25,7 +26,7 @@ webdriver = pytest.importorskip("selenium.webdriver", reason="needs the extra `b
 PATHS = sorted(LESSONS.glob("*.ipynb"))
 SCREENSHOTS = PROJECT / "runs" / "screenshots"
 WIDTH, HEIGHT = 1100, 800
-LIMIT = 300  # seconds for a lesson
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # All cells drawn, also those that one would have to scroll to.
 SETTINGS = {
@@ -101,7 +102,7 @@ def browser():
     service = webdriver.ChromeService(executable_path=driver) if driver else None
     browser = webdriver.Chrome(options, service)
     try:
-        browser.set_script_timeout(LIMIT)
+        browser.set_script_timeout(PATIENCE)
         yield browser
     finally:
         browser.quit()
@@ -114,7 +115,7 @@ def run_whole(browser, lab, path, screenshot=None):
     address, token = lab
     browser.set_window_size(WIDTH, HEIGHT)
     browser.get(f"{address}/doc/tree/{path.parent.name}/{path.name}?reset&{token}")
-    WebDriverWait(browser, 60).until(lambda browser: browser.execute_script(OPENED))
+    WebDriverWait(browser, PATIENCE).until(lambda browser: browser.execute_script(OPENED))
     failure = browser.execute_async_script(RUN)
     assert not failure, failure
     if screenshot is not None:

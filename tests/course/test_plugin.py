@@ -8,6 +8,7 @@ import types
 import _pytest.capture
 import _pytest.runner
 import _pytest.tmpdir
+import nbformat
 import pytest
 
 from malaria import PROJECT
@@ -16,6 +17,7 @@ from malaria.given.command_line import main
 from malaria.given.exercises import EXERCISES
 from malaria.given.grading import plugin, session
 from malaria.given.grading.outcome import Outcome, Record
+from malaria.given.grading.plugin import LONGEST_CELL
 from malaria.given.grading.scoreboard import in_words, next_step, one_by_one, table
 from malaria.given.grading.verdict import Verdict
 from malaria.given.system.installed import PLUGIN
@@ -137,6 +139,25 @@ def test_nbval_is_let_in_for_those_who_ask(run):
     assert "nbval.plugin" not in without.stdout.str()
     assert asked.ret == 0
     asked.stdout.fnmatch_lines(["*nbval.plugin*"])
+
+
+WAITS = """
+def pytest_collection_finish(session):
+    option, (cell,) = session.config.option, session.items
+    print("waits", option.nbval_cell_timeout, option.nbval_kernel_startup_timeout,
+          cell.output_timeout)
+"""
+
+
+def test_a_notebook_may_be_slow(pytester):
+    """On a busy machine neither its start nor what it prints is given up."""
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell("1")]
+    nbformat.write(notebook, pytester.path / "lesson.ipynb")
+    pytester.makeconftest(WAITS)
+    options = ("-p", "no:cacheprovider", "--nbval", "--collect-only", "-s")
+    result = pytester.runpytest_subprocess(SETTINGS, *options, "lesson.ipynb")
+    result.stdout.fnmatch_lines([f"*waits{3 * f' {LONGEST_CELL}'}"])
 
 
 def test_nbval_works_for_another_project(pytester):

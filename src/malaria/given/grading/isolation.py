@@ -253,12 +253,14 @@ def teller(
         return Clock(cpu_time.of_this_session, share * limit, share * longest_wait(limit))
 
     def look_at_the_time(warnings: list[Clock], over: Clock) -> None:
-        with suppress(OSError):  # the desk has gone
+        try:
             for warning in warnings:
                 if _is_over(warning, done):
                     tell(Stack.of(sys._current_frames().get(thread)))
             if _is_over(over, done) is End.TIMED_OUT:
                 tell(OutOfTime())
+        except OSError:  # the desk has gone: nobody is left to end this
+            os._exit(1)
 
     clocks = [clock(share) for share in WARNED], clock(1)
     beside = threading.Thread(target=look_at_the_time, args=clocks, daemon=True)

@@ -33,6 +33,7 @@ from malaria.given.system.installed import is_course, refuse_another_copy
 
 MOST_COLUMNS = 100  # of a sentence: longer lines are hard to read
 LONGEST = 86_400  # seconds of a time limit: a day
+LONGEST_CELL = 3600  # seconds that nbval waits for anything in a notebook, on a busy machine
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -131,7 +132,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.has_plugin("nbval"):
         # The kernel of this environment, whatever else is installed.
         config.option.nbval_current_env = True
-        config.option.nbval_cell_timeout = 1200  # seconds, for a busy machine
+        config.option.nbval_cell_timeout = LONGEST_CELL
+        config.option.nbval_kernel_startup_timeout = LONGEST_CELL
 
 
 def refuse_unwritable(file: Path) -> None:
@@ -182,6 +184,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Let `-m exercise_3_2` and `-k conv2d` choose the tests of an exercise."""
+    if hasattr(item, "output_timeout"):  # a cell: nbval waits no more than 5 s for what it printed
+        item.output_timeout = LONGEST_CELL
     if number_of(item):
         exercise = BY_NUMBER[number_of(item)]
         item.add_marker(exercise.marker)
