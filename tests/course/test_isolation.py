@@ -23,6 +23,7 @@ from malaria.given.grading.messages import (
     encode,
 )
 from malaria.given.grading.outcome import Outcome, Record
+from malaria.given.system import cpu_time
 from malaria.given.system.lock import locked
 from tests.course.patience import is_held, until
 
@@ -280,6 +281,25 @@ def test_what_a_child_has_started_is_on_its_account(waits):
     found = ended(function, limit=0.5)
     assert (found.records, found.end) == ([RECORD], End.TIMED_OUT)
     assert os.path.basename(found.stacks[-1].places[0][0]) == "test_isolation.py"
+
+
+@forks
+def test_the_time_of_what_a_process_has_started_is_seen_from_outside():
+    """While it is at work, and its leader, who has computed nothing, waits."""
+    leader = os.fork()
+    if leader == 0:
+        os.setsid()
+        if os.fork() == 0:
+            work([])
+        time.sleep(1000)
+    try:
+        deadline = time.monotonic() + 60
+        while cpu_time.of_session(leader) < 0.3:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        os.killpg(leader, signal.SIGKILL)
+        os.waitpid(leader, 0)
 
 
 @forks
