@@ -131,8 +131,9 @@ def call(found, what, *arguments):
     except Exception as error:
         if in_learners_line(error):
             raise
-        given = enumerated([described(argument) for argument in arguments])
-        pytest.fail(f"{_start(what)} does not take {given}: {reason(error)}")
+        given = [described(argument) for argument in arguments]
+        refused = f"does not take {enumerated(given)}" if given else "cannot be called"
+        pytest.fail(f"{_start(what)} {refused}: {reason(error)}")
 
 
 def in_learners_line(error):

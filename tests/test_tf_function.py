@@ -32,6 +32,16 @@ def mean_of(running):
     return received.number(running.result(), "the mean")
 
 
+def in_graph(method, name):
+    """A method, compiled and called for what it does: what it returns may be anything."""
+
+    def act(*arguments):
+        method(*arguments)
+
+    compiled = tf.function(act, reduce_retracing=True)
+    return lambda *arguments: received.call(compiled, f"{name} in a graph", *arguments)
+
+
 def average_over_views(classify, images, views):
     """The mean over the views of `B` images: an array `(B,)`."""
     found = tf_function.average_over_views(classify, images, views)
@@ -301,7 +311,7 @@ class TestRunningMean:
     def test_counts_every_value_once(self, compiled):
         """Batches of 3, 3 and 1: the mean is over 7 values, not over 3 batch means."""
         mean = tf_function.RunningMean()
-        update = tf.function(mean.update, reduce_retracing=True) if compiled else mean.update
+        update = in_graph(mean.update, "update") if compiled else mean.update
         for values in ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [28.0]):
             update(tf.constant(values))
         found = mean_of(mean)
@@ -368,8 +378,8 @@ class TestRunningMean:
     def test_a_reset_reaches_the_graphs_before_it(self, compiled):
         """Compiled before a reset, called after it: the same variables, set to 0."""
         mean = tf_function.RunningMean()
-        update = tf.function(mean.update)
-        reset = tf.function(mean.reset) if compiled else mean.reset
+        update = in_graph(mean.update, "update")
+        reset = in_graph(mean.reset, "reset") if compiled else mean.reset
         update(tf.constant([2.0, 4.0]))
         reset()
         update(tf.constant([10.0, 20.0]))

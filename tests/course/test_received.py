@@ -161,6 +161,8 @@ def test_what_does_not_take_its_arguments_is_told():
     )
     words = sentence(received.call, lambda: 1, "the step", 0.5)
     assert words.startswith("The step does not take 0.5: ")
+    words = sentence(received.call, lambda x: 1, "the step")
+    assert words.startswith("The step cannot be called: ")
     words = sentence(received.call, None, "the step", 0.5)
     assert words == "The step came out as None, not as a function: is a return missing?"
 
