@@ -639,6 +639,9 @@ def features_and_labels(model, dataset):
         if not hasattr(part, "shape"):
             received.refuse(part, name, "one tensor: join the batches")
     features = received.array(found[0], "the features", shape=(None, 6), dtype="floats")
+    assert ("features", True) not in model.calls, (
+        "The base was run in training mode; a frozen base runs as outside training."
+    )
     return features, received.array(found[1], "the labels", shape=(None,), dtype="integers")
 
 
@@ -686,7 +689,6 @@ class TestBaseFeatures:
         model.moving_mean.assign(np.linspace(-0.3, 0.3, 6))  # so that training mode would differ
         features, labels = features_and_labels(model, as_dataset(batches))
         what = "Four batches of 8 and a last one of 3"
-        model.moving_mean.assign(np.linspace(-0.3, 0.3, 6))  # if it moved, another test says so
         check_joined(features, labels, model, batches, what)
 
     def test_keep_labels_beside_their_images(self):
@@ -709,11 +711,16 @@ class TestBaseFeatures:
 
     def test_are_computed_anew_at_every_call(self):
         """After the base has changed, on the same and on another set."""
-        model = SmallModel()
+        model, before = SmallModel(), None
         one, other = ((b, as_dataset(b)) for b in (small_batches(), small_batches(2, 5)))
         for call, (batches, dataset) in enumerate((one, one, other), start=1):
             model.base_kernel.assign(call * model.base_kernel)
             features, labels = features_and_labels(model, dataset)
+            assert not np.array_equal(features, before), (
+                f"At call {call} the features of call {call - 1} came back again, though the base"
+                " has changed since."
+            )
+            before = features
             check_joined(features, labels, model, batches, f"Call {call} for one model")
 
     def test_leave_the_model_alone(self):
