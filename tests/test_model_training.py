@@ -90,6 +90,8 @@ def known_as(found, values):
 
 def means_of_batches(means, sizes):
     """What a mean over all examples is mistaken for, from those of the batches; for `known_as`."""
+    if len(means) == 1:
+        return {}
     return {
         "that of the first batch alone": means[0],
         "that of the last batch alone": means[-1],
@@ -109,13 +111,14 @@ def chosen(model, phase):
 def check_chosen(found, expected, phase, name):
     """Compare variables with those of the model: the same objects, in the same order."""
     strangers = sum(all(v is not own for own in expected) for v in found)
+    others = f", {strangers} of which are not among them" if strangers else ""
     assert len(found) == len(expected), (
-        f"In the phase {phase!r} {len(found)} variables came back, {strangers} of them not in the"
-        f" model's {name}, which are {len(expected)}."
+        f"In the phase {phase!r} the model's {name} are asked for, {len(expected)} in all;"
+        f" {len(found)} came back{others}."
     )
     assert strangers == 0, (
-        f"In the phase {phase!r} {strangers} of the {len(found)} things that came back are not the"
-        f" model's own {name}: the variables themselves are asked for, and no copies."
+        f"In the phase {phase!r} as many came back as the model has {name}, namely {len(found)}"
+        f"{others}: the variables themselves are asked for, and no copies."
     )
     in_order = all(v is own for v, own in zip(found, expected, strict=True))
     assert in_order, (
@@ -492,9 +495,10 @@ class TestEvaluate:
 
     def test_weighs_examples_and_not_batches(self):
         """Right are 4 of the first batch, 3 of the second, none of the third, which is short."""
-        logits = [(0.0, 3.0)] * 4 + [(0.0, 1.0)] * 3 + [(3.0, 0.0), (2.0, 0.0)]
+        sick, well, labels = (0.0, 3.0), (2.0, 0.0), [1, 0] * 4 + [1]
+        logits = [sick, well] * 3 + [sick, sick] + [well]
         what = "batches of 4, 4 and 1"
-        check_evaluation(logits, [1] * 9, what, accuracy=7 / 9, sensitivity=7 / 9)
+        check_evaluation(logits, labels, what, accuracy=7 / 9, sensitivity=4 / 5)
 
     def test_tells_sensitivity_from_specificity(self):
         """Parasitized is the positive class: its share found is the sensitivity."""
@@ -635,6 +639,9 @@ def features_and_labels(model, dataset):
         if not hasattr(part, "shape"):
             received.refuse(part, name, "one tensor: join the batches")
     features = received.array(found[0], "the features", shape=(None, 6), dtype="floats")
+    assert ("features", True) not in model.calls, (
+        "The base was run in training mode; a frozen base runs as outside training."
+    )
     return features, received.array(found[1], "the labels", shape=(None,), dtype="integers")
 
 
@@ -682,7 +689,6 @@ class TestBaseFeatures:
         model.moving_mean.assign(np.linspace(-0.3, 0.3, 6))  # so that training mode would differ
         features, labels = features_and_labels(model, as_dataset(batches))
         what = "Four batches of 8 and a last one of 3"
-        model.moving_mean.assign(np.linspace(-0.3, 0.3, 6))  # if it moved, another test says so
         check_joined(features, labels, model, batches, what)
 
     def test_keep_labels_beside_their_images(self):
@@ -705,11 +711,16 @@ class TestBaseFeatures:
 
     def test_are_computed_anew_at_every_call(self):
         """After the base has changed, on the same and on another set."""
-        model = SmallModel()
+        model, before = SmallModel(), None
         one, other = ((b, as_dataset(b)) for b in (small_batches(), small_batches(2, 5)))
         for call, (batches, dataset) in enumerate((one, one, other), start=1):
             model.base_kernel.assign(call * model.base_kernel)
             features, labels = features_and_labels(model, dataset)
+            assert not np.array_equal(features, before), (
+                f"At call {call} the features of call {call - 1} came back again, though the base"
+                " has changed since."
+            )
+            before = features
             check_joined(features, labels, model, batches, f"Call {call} for one model")
 
     def test_leave_the_model_alone(self):
