@@ -32,7 +32,7 @@ def array(found, what="the result", shape=None, dtype=None):
     values = _numbers(found)
     if values is None:
         refuse(found, what, "numbers")
-    came_back.add_numbers(values)
+    came_back.add(values)
     if shape is not None and not _fits(values.shape, shape):
         asked = _shape(shape) if len(shape) else "as one number"
         pytest.fail(f"{_start(what)} came out with the shape {_shape(values.shape)}, not {asked}.")
@@ -74,9 +74,6 @@ def sequence(found, what="the result", length=None):
         refuse(found, what, asked)
     if length is not None and len(found) != length:
         pytest.fail(f"{_start(what)} came out with the length {len(found)}, not {length}.")
-    for text in found:
-        if isinstance(text, str):  # numbers become arrays, and are added there
-            came_back.add_text(text)
     return list(found)
 
 

@@ -26,23 +26,21 @@ class Checksum:
         """Nothing has come back."""
         self._sum, self._count = 0.0, 0
 
-    def add_numbers(self, values: np.ndarray) -> None:
-        """Take in an array, of booleans too."""
-        self._add(_of_text(str(values.shape)) + _of_numbers(values))
-
-    def add_text(self, text: str) -> None:
-        """Take in a string."""
-        self._add(_of_text(text))
+    def add(self, values: np.ndarray) -> None:
+        """Take in an array of numbers, of booleans or of strings."""
+        number = _of_text(str(values.shape))
+        if values.dtype.kind in "fiub":
+            number += _of_numbers(values)
+        else:
+            number += _of_text("\n".join(values.ravel().tolist()))
+        self._count += 1
+        self._sum += number * WEIGHTS[self._count % len(WEIGHTS)]
 
     def taken(self) -> float:
         """The number; begins anew."""
-        taken = round(self._sum, 5)
+        taken = round(float(self._sum), 5)
         self.__init__()
         return taken
-
-    def _add(self, number: float) -> None:
-        self._count += 1
-        self._sum += float(number) * WEIGHTS[self._count % len(WEIGHTS)]
 
 
 def _of_text(text: str) -> float:
@@ -55,7 +53,8 @@ def _of_numbers(values: np.ndarray) -> float:
     values = np.nan_to_num(values, nan=NOT_A_NUMBER, posinf=INFINITE, neginf=-INFINITE)
     scale = np.max(np.abs(values), initial=0)
     weighted = np.dot(values, np.resize(WEIGHTS, values.shape))
-    return np.arcsinh(scale / SMALL) + weighted / (scale + SMALL) / max(len(values), 1) ** 0.5
+    size = np.arcsinh(scale / SMALL)
+    return float(size + weighted / (scale + SMALL) / max(len(values), 1) ** 0.5)
 
 
 def checksum_of(numbers: Sequence[float]) -> float:
