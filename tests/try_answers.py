@@ -177,7 +177,7 @@ def rightly_judged(result: dict[str, Any]) -> bool:
 def drawn_tests(results: Iterable[dict[str, Any]]) -> list[str]:
     """The tests in which the right answers to an exercise differ in what they return."""
     checksums = [{r.test: r.checksum for r in records_in(one)} for one in results]
-    return [t for t in checksums[0] if any(not near([c[t]], [checksums[0][t]]) for c in checksums)]
+    return [t for t in checksums[0] if any(not near(c[t], checksums[0][t]) for c in checksums)]
 
 
 def by_number(results: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -214,7 +214,7 @@ def sources_digest() -> str:
         *(malaria.TESTS / f"test_{module}.py" for module in modules),
         *(malaria.TESTS / "answers" / f"{module}.py" for module in modules),
         *(malaria.REFERENCE / f"{module}.py" for module in modules),
-        *(grading / f"{name}.py" for name in ("judge", "diagnosis")),
+        *(grading / f"{name}.py" for name in ("judge", "checksum", "diagnosis")),
     ]
     text = "".join(file.read_text(encoding="utf-8") for file in files)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -229,7 +229,8 @@ def store(results: list[dict[str, Any]]) -> None:
         "exercises": {number: one._asdict() for number, one in known.items()},
     }
     with whole_file(diagnosis.BEHAVIOUR) as unfinished:
-        text = json.dumps(content, indent=0, ensure_ascii=False) + "\n"
+        text = json.dumps(content, ensure_ascii=False) + "\n"
+        text = text.replace('], ["', '],\n["')  # a line for each mistake
         unfinished.write_text(text, encoding="utf-8", newline="\n")
 
 

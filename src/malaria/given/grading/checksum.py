@@ -6,7 +6,6 @@ of computing differs from another, it depends no more than they differ.
 """
 
 import zlib
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -57,16 +56,9 @@ def _of_numbers(values: np.ndarray) -> float:
     return float(size + weighted / (scale + SMALL) / max(len(values), 1) ** 0.5)
 
 
-def checksum_of(numbers: Sequence[float]) -> float:
-    """The checksum of some numbers."""
-    return _of_numbers(np.array(numbers))
-
-
-def near(some: Sequence[float], others: Sequence[float]) -> bool:
-    """Whether checksums are those of the same values."""
-    return len(some) == len(others) and all(
-        abs(a - b) <= NEAR for a, b in zip(some, others, strict=True)
-    )
+def near(one: float, other: float) -> bool:
+    """Whether two checksums are those of the same values."""
+    return abs(one - other) <= NEAR
 
 
 came_back = Checksum()

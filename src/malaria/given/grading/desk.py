@@ -77,7 +77,7 @@ def grade_exercise(number: str, tests: list[str], limit: float = LIMIT) -> Steps
             to_try = [Neighbours.REFERENCE, Neighbours.NAMED] if own else []
     verdict, records = chosen(tried)
     if verdict.outcome in (Outcome.WRONG, Outcome.CRASHED):
-        verdict.diagnosis = diagnosis.find(records, diagnosis.known(number))
+        verdict.diagnosis = diagnosis.find(number, records)
     verdict.seconds = round(seconds, 2)
     return Graded(verdict, records)
 

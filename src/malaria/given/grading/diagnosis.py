@@ -12,30 +12,36 @@ answers with the same mistake. In the tests where right ones do, what was said h
 import functools
 import hashlib
 import json
+import math
 import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from malaria.given.grading.checksum import checksum_of, near
+from malaria.given.grading.checksum import near
 from malaria.given.grading.outcome import Record
 
 BEHAVIOUR = Path(__file__).parent / "behaviour.json"
 # The learner's line and the places of files differ, whatever was done.
 PLACE = re.compile(r"\bline \d+|\S*[/\\]\S*")
 NUMBER = re.compile(r"[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?|\bnan\b|\binf\b", re.IGNORECASE)
+# Between two numbers in what is said: what is drawn a thousand times varies by less, and below the
+# second they are errors of rounding.
+AS_LARGE, ROUNDED = 0.1, 1e-5
 
 
 class Behaviour(NamedTuple):
     """How an answer behaves.
 
     Attributes:
-        said: A digest of what the tests say of it, but for numbers.
-        came_back: A checksum for each test of what came back and of the numbers in what it says,
-            in the order of their names, but for those in which right answers differ.
+        said: What the tests say of it, but for the numbers: a digest.
+        numbers: The numbers in that.
+        came_back: The checksum of each test, in the order of their names, but for those in which
+            right answers differ.
     """
 
     said: str
+    numbers: list[float]
     came_back: list[float]
 
     @classmethod
@@ -47,18 +53,29 @@ class Behaviour(NamedTuple):
             drawn: The tests in which right answers differ in what they return.
         """
         records = sorted(records, key=lambda record: record.test)
-        said, came_back = [], []
-        for record in records:
-            sentence = PLACE.sub("", record.sentence)
-            said.append([record.test, record.outcome.word, NUMBER.sub("#", sentence)])
-            if record.test not in drawn:
-                numbers = [float(number.replace(",", "")) for number in NUMBER.findall(sentence)]
-                came_back.append(record.checksum + checksum_of(numbers))
-        return cls(hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16], came_back)
+        sentences = [PLACE.sub("", record.sentence) for record in records]
+        said = [
+            [record.test, record.outcome.word, NUMBER.sub("#", sentence)]
+            for record, sentence in zip(records, sentences, strict=True)
+        ]
+        return cls(
+            hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16],
+            [float(number.replace(",", "")) for number in NUMBER.findall(" ".join(sentences))],
+            [record.checksum for record in records if record.test not in drawn],
+        )
 
     def is_like(self, other: "Behaviour") -> bool:
         """Whether two answers behave the same."""
-        return self.said == other.said and near(self.came_back, other.came_back)
+        return (
+            self.said == other.said
+            and all(map(_as_large, self.numbers, other.numbers))
+            and all(map(near, self.came_back, other.came_back))
+        )
+
+
+def _as_large(one: float, other: float) -> bool:
+    both_nan = math.isnan(one) and math.isnan(other)
+    return both_nan or math.isclose(one, other, rel_tol=AS_LARGE, abs_tol=ROUNDED)
 
 
 class Mistake(NamedTuple):
@@ -102,15 +119,18 @@ def rejecting_test(number: str, sentence: str) -> str:
     return next((m.soonest for m in known(number).mistakes if m.sentence == sentence), "")
 
 
-def find(records: Iterable[Record], known: Known) -> str:
-    """The one known mistake that behaves the same: its sentence, or "".
+def fitting(behaviour: Behaviour, mistakes: Iterable[Mistake]) -> str:
+    """The one mistake that behaves so: its sentence, or "". Two that share a sentence are one."""
+    found = {m.sentence for m in mistakes if m.behaviour.is_like(behaviour)}
+    return found.pop() if len(found) == 1 else ""
 
-    Two that share a sentence are one.
+
+def find(number: str, records: Iterable[Record]) -> str:
+    """The one known mistake that behaves like an answer: its sentence, or "".
 
     Args:
-        records: What became of each test.
-        known: What is known of the exercise.
+        number: The exercise.
+        records: What became of each of its tests.
     """
-    behaviour = Behaviour.of(records, known.drawn)
-    fitting = {m.sentence for m in known.mistakes if m.behaviour.is_like(behaviour)}
-    return fitting.pop() if len(fitting) == 1 else ""
+    exercise = known(number)
+    return fitting(Behaviour.of(records, exercise.drawn), exercise.mistakes)
