@@ -14,12 +14,12 @@ what the learner would read is printed.
 
 import argparse
 import hashlib
-import importlib
 import json
 import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ import pytest
 import malaria
 from malaria.given.exercises import BY_NUMBER, EXERCISES
 from malaria.given.grading import diagnosis, pytest_internals
+from malaria.given.grading.checksum import near
 from malaria.given.grading.isolation import Child, End, run_children
 from malaria.given.grading.judge import STUMBLED
 from malaria.given.grading.outcome import Outcome, Record
@@ -59,18 +60,33 @@ class Trial(NamedTuple):
     answer: answers.Answer
 
 
-def trials(numbers: Iterable[str], one_in: int | None = None, kind: str = "") -> list[Trial]:
-    """The answers to some exercises; with `one_in`, a sample of the wrong ones."""
+def trials(
+    numbers: Iterable[str], whole: bool = False, one_in: int | None = None, kind: str = ""
+) -> list[Trial]:
+    """The answers to some exercises; if `whole`, with the reference's; `one_in`: a sample."""
     if kind == "nonsense":
         made = [answer for number in numbers for answer in nonsense(number)]
         return [Trial(kind, place, answer) for place, answer in enumerate(made)][:: one_in or 1]
     chosen = [
         Trial(kind, place, answer)
-        for kind, known in (("wrong", answers.WRONG), ("right", answers.RIGHT))
+        for kind, known in (
+            ("wrong", answers.WRONG),
+            ("right", answers.RIGHT + (references() if whole else [])),
+        )
         for place, answer in enumerate(known)
         if answer.number in numbers
     ]
     return [trial for trial in chosen if trial.kind == "wrong"][::one_in] if one_in else chosen
+
+
+def references() -> list[answers.Answer]:
+    """The reference's own answers, which are right as well."""
+    return [
+        answers.Answer(
+            e.number, "The reference's.", getattr(import_module(f"solutions.{e.module}"), e.name)
+        )
+        for e in EXERCISES
+    ]
 
 
 def try_all(
@@ -85,10 +101,11 @@ def try_all(
         trial = next(waiting, None)
         if trial is None:
             return None
-        # A wrong answer meets the test first that is known to reject it soonest.
-        soonest = diagnosis.rejecting_test(trial.answer.number, trial.answer.sentence)
-        items = sorted(items_of[trial.answer.number], key=lambda item: item.name != soonest)
-        records = records_of(config, trial.answer, items, whole or trial.kind == "right")
+        items, all_tests = items_of[trial.answer.number], whole or trial.kind == "right"
+        if not all_tests:  # a wrong answer meets the test first that is known to reject it soonest
+            soonest = diagnosis.rejecting_test(trial.answer.number, trial.answer.sentence)
+            items = sorted(items, key=lambda item: item.name != soonest)
+        records = records_of(config, trial.answer, items, all_tests)
         return Child(trial, lambda: in_fork(config, records), LIMIT)
 
     for child in run_children(next_child, os.cpu_count() or 1):
@@ -104,7 +121,9 @@ def try_all(
             "seconds": round(child.ended.seconds, 2),
             "computed": round(child.ended.computed, 2),
             "rejected by": soonest_of(failed, items_of[answer.number]),
-            "signature": [[r.test, r.outcome.word, r.sentence] for r in child.ended.records],
+            "signature": [
+                [r.test, r.outcome.word, r.sentence, r.checksum] for r in child.ended.records
+            ],
         }
 
 
@@ -132,7 +151,8 @@ def records_of(
 def records_in(result: dict[str, Any]) -> list[Record]:
     """The records of an answer's tests."""
     return [
-        Record(test, Outcome(outcome), sentence) for test, outcome, sentence in result["signature"]
+        Record(test, Outcome(outcome), sentence, checksum=checksum)
+        for test, outcome, sentence, checksum in result["signature"]
     ]
 
 
@@ -154,19 +174,35 @@ def rightly_judged(result: dict[str, Any]) -> bool:
     return not stumbled and result["kind"] in ("nonsense", verdict_on(result))
 
 
-def behaviour_of(results: Iterable[dict[str, Any]]) -> dict[str, list[list[str]]]:
-    """What the tests say about each wrong answer, as `diagnosis.find` reads it."""
-    mistakes: dict[str, list[list[str]]] = {}
+def drawn_tests(results: Iterable[dict[str, Any]]) -> list[str]:
+    """The tests in which the right answers to an exercise differ in what they return."""
+    checksums = [{r.test: r.checksum for r in records_in(one)} for one in results]
+    return [t for t in checksums[0] if any(not near(c[t], checksums[0][t]) for c in checksums)]
+
+
+def by_number(results: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The results of each exercise."""
+    results_of: dict[str, list[dict[str, Any]]] = {}
     for result in results:
-        if result["kind"] == "wrong":
-            number, sentence = result["number"], result["sentence"]
-            digests = diagnosis.digests(records_in(result))
-            # What is stored already stays while it is true: seconds differ from run to run.
-            before = diagnosis.rejecting_test(number, sentence)
-            failed = [r.test for r in records_in(result) if r.outcome is not Outcome.DONE]
-            soonest = before if before in failed else result["rejected by"]
-            mistakes.setdefault(number, []).append([sentence, *digests, soonest])
-    return mistakes
+        results_of.setdefault(result["number"], []).append(result)
+    return results_of
+
+
+def known_of(number: str, results: Iterable[dict[str, Any]]) -> diagnosis.Known:
+    """What is known of an exercise, of which these are all the results."""
+    right = [result for result in results if result["kind"] == "right"]
+    wrong = [result for result in results if result["kind"] == "wrong"]
+    drawn = drawn_tests(right)
+    mistakes = []
+    for result in wrong:
+        records, sentence = records_in(result), result["sentence"]
+        failed = [record.test for record in records if record.outcome is not Outcome.DONE]
+        # What is stored already stays while it is true: seconds differ from run to run.
+        before = diagnosis.rejecting_test(number, sentence)
+        soonest = before if before in failed else result["rejected by"]
+        behaviour = diagnosis.Behaviour.of(records, drawn)
+        mistakes.append(diagnosis.Mistake(sentence, soonest, behaviour))
+    return diagnosis.Known(drawn, mistakes)
 
 
 def sources_digest() -> str:
@@ -178,21 +214,23 @@ def sources_digest() -> str:
         *(malaria.TESTS / f"test_{module}.py" for module in modules),
         *(malaria.TESTS / "answers" / f"{module}.py" for module in modules),
         *(malaria.REFERENCE / f"{module}.py" for module in modules),
-        *(grading / f"{name}.py" for name in ("judge", "diagnosis")),
+        *(grading / f"{name}.py" for name in ("judge", "checksum", "diagnosis")),
     ]
     text = "".join(file.read_text(encoding="utf-8") for file in files)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def store(results: Iterable[dict[str, Any]]) -> None:
+def store(results: list[dict[str, Any]]) -> None:
     """Write `behaviour.json`."""
+    known = {number: known_of(number, of) for number, of in by_number(results).items()}
     content = {
         "made by": "python -m tests.try_answers --store",
         "of": sources_digest(),
-        "mistakes": behaviour_of(results),
+        "exercises": {number: one._asdict() for number, one in known.items()},
     }
     with whole_file(diagnosis.BEHAVIOUR) as unfinished:
-        text = json.dumps(content, indent=0, ensure_ascii=False) + "\n"
+        text = json.dumps(content, ensure_ascii=False) + "\n"
+        text = text.replace('], ["', '],\n["')  # a line for each mistake
         unfinished.write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -208,8 +246,8 @@ def try_answers(
     import_tensorflow()
     modules = list(dict.fromkeys(BY_NUMBER[number].module for number in numbers))
     for module in modules:
-        importlib.import_module(f"tests.answers.{module}")
-    chosen = trials(numbers, one_in, kind)
+        import_module(f"tests.answers.{module}")
+    chosen = trials(numbers, whole, one_in, kind)
     results: list[dict[str, Any]] = []
     collected(
         [*QUIET, "--modules=solutions", *(f"{malaria.TESTS}/test_{name}.py" for name in modules)],

@@ -27,7 +27,7 @@ from malaria.given.system import cpu_time
 from malaria.given.system.lock import locked
 from tests.course.patience import is_held, until
 
-RECORD = Record("test_a", Outcome.WRONG, "It gave 3, not 4.", "printed", 0.5, True)
+RECORD = Record("test_a", Outcome.WRONG, "It gave 3, not 4.", "printed", 0.5, True, 1.25)
 
 forks = pytest.mark.skipif(sys.platform != "linux", reason="needs a process for each exercise")
 
@@ -63,9 +63,10 @@ def test_a_message_arrives_as_it_was_sent(message):
         b'"finished"',
         b"[" * 100_000,
         b'{"Record": 5}',
-        b'{"Record": ["test_a", "perfect", "", "", 0, false]}',
-        b'{"Record": ["test_a", "done", "", "", 1' + b"0" * 400 + b", false]}",
-        b'{"Record": ["test_a", ["done"], "", "", 0, false]}',
+        b'{"Record": ["test_a", "perfect", "", "", 0, false, 0]}',
+        b'{"Record": ["test_a", "done", "", "", 1' + b"0" * 400 + b", false, 0]}",
+        b'{"Record": ["test_a", ["done"], "", "", 0, false, 0]}',
+        b'{"Record": ["test_a", "done", "", "", 0, false, "0.5x"]}',
         b'{"Stack": [[["a.py"]]]}',
         b'{"Names": [["1.1"]]}',
         b'{"Outcome": "done"}',

@@ -12,6 +12,7 @@ judge.py             what a test raised, in a word and a sentence
 nearest_name.py      the name most like one that is missing
 outcome.py           the outcomes, and the record of a test
 verdict.py           the verdict on an exercise, and its words
+checksum.py          what came back in a test, as one number
 diagnosis.py         which known mistake behaves like a wrong answer
 behaviour.json       how each of them behaves; `make behaviour` stores it
 scoreboard.py        the table, the next exercise, the JSON

@@ -1,73 +1,136 @@
 """Which of the known mistakes behaves like a wrong answer: told by what it returned, not its text.
 
-What the tests of an exercise say about an answer holds what came back, so that two answers of which
-they say the same did the same. `behaviour.json` keeps, for each wrong answer in
-`tests/answers`, what was said of it, as two digests, to the word and but for the numbers, and the
-test that rejects it soonest. `python -m tests.try_answers --store` makes it.
+Two answers did the same if the tests say the same of both, and the same values came back from both:
+in all tests, those that they pass among them. `behaviour.json` keeps, for each wrong answer in
+`tests/answers`, what was said, as a digest, and what came back, as checksums.
+`python -m tests.try_answers --store` makes it.
+
+Right answers may differ in what they return, in what they draw from a seed for one, and so may
+answers with the same mistake. In the tests where right ones do, what was said has to do.
 """
 
 import functools
 import hashlib
 import json
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
+from malaria.given.grading.checksum import near
 from malaria.given.grading.outcome import Record
 
 BEHAVIOUR = Path(__file__).parent / "behaviour.json"
-# Numbers that vary, such as an error of rounding or the line of a file; and the places of files.
-VARIES = re.compile(r"[-+]?\d+([.,]\d+)*\.?(e[-+]?\d+)?\.?|\bnan\b|\binf\b|\S*[/\\]\S*")
+# The learner's line and the places of files differ, whatever was done.
+PLACE = re.compile(r"\bline \d+|\S*[/\\]\S*")
+NUMBER = re.compile(r"[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?|\bnan\b|\binf\b", re.IGNORECASE)
+# Between two numbers in what is said: what is drawn a thousand times varies by less, and below the
+# second they are errors of rounding.
+AS_LARGE, ROUNDED = 0.1, 1e-5
 
 
-def digests(records: Iterable[Record]) -> tuple[str, str]:
-    """What the tests said about an answer, in short.
+class Behaviour(NamedTuple):
+    """How an answer behaves.
 
-    Args:
-        records: Of each test; only its name, outcome and sentence count.
-
-    Returns:
-        Two strings: equal for what is equal to the word, and for what is equal but for numbers.
+    Attributes:
+        said: What the tests say of it, but for the numbers: a digest.
+        numbers: The numbers in that.
+        came_back: The checksum of each test, in the order of their names, but for those in which
+            right answers differ.
     """
-    said = sorted([record.test, record.outcome.word, record.sentence] for record in records)
-    words = [[test, outcome, VARIES.sub("#", sentence)] for test, outcome, sentence in said]
-    return _digest(said), _digest(words)
+
+    said: str
+    numbers: list[float]
+    came_back: list[float]
+
+    @classmethod
+    def of(cls, records: Iterable[Record], drawn: Collection[str]) -> "Behaviour":
+        """The behaviour of an answer.
+
+        Args:
+            records: What became of each test.
+            drawn: The tests in which right answers differ in what they return.
+        """
+        records = sorted(records, key=lambda record: record.test)
+        sentences = [PLACE.sub("", record.sentence) for record in records]
+        said = [
+            [record.test, record.outcome.word, NUMBER.sub("#", sentence)]
+            for record, sentence in zip(records, sentences, strict=True)
+        ]
+        return cls(
+            hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16],
+            [float(number.replace(",", "")) for number in NUMBER.findall(" ".join(sentences))],
+            [record.checksum for record in records if record.test not in drawn],
+        )
+
+    def is_like(self, other: "Behaviour") -> bool:
+        """Whether two answers behave the same."""
+        return (
+            self.said == other.said
+            and all(map(_as_large, self.numbers, other.numbers))
+            and all(map(near, self.came_back, other.came_back))
+        )
 
 
-def _digest(said: list[list[str]]) -> str:
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+def _as_large(one: float, other: float) -> bool:
+    both_nan = math.isnan(one) and math.isnan(other)
+    return both_nan or math.isclose(one, other, rel_tol=AS_LARGE, abs_tol=ROUNDED)
+
+
+class Mistake(NamedTuple):
+    """A known mistake.
+
+    Attributes:
+        sentence: What it is.
+        soonest: The test that rejects it soonest.
+        behaviour: How it behaves.
+    """
+
+    sentence: str
+    soonest: str
+    behaviour: Behaviour
+
+
+class Known(NamedTuple):
+    """What is known of the answers to an exercise.
+
+    Attributes:
+        drawn: The tests in which right answers differ in what they return.
+        mistakes: The mistakes.
+    """
+
+    drawn: Collection[str]
+    mistakes: list[Mistake]
 
 
 @functools.cache
-def known_behaviour() -> dict[str, list[list[str]]]:
-    """For each exercise, a list of `[sentence, to the word, but for numbers, soonest test]`."""
-    return json.loads(BEHAVIOUR.read_text(encoding="utf-8"))["mistakes"]
+def known(number: str) -> Known:
+    """What `behaviour.json` says of an exercise."""
+    content = json.loads(BEHAVIOUR.read_text(encoding="utf-8"))["exercises"].get(number)
+    if content is None:
+        return Known([], [])
+    mistakes = [Mistake(*words, Behaviour(*how)) for *words, how in content["mistakes"]]
+    return Known(content["drawn"], mistakes)
 
 
 def rejecting_test(number: str, sentence: str) -> str:
     """The test that rejects a known mistake soonest, or "" if the mistake is not known."""
-    for known, *_, test in known_behaviour().get(number, []):
-        if known == sentence:
-            return test
-    return ""
+    return next((m.soonest for m in known(number).mistakes if m.sentence == sentence), "")
 
 
-def find(
-    number: str, records: Iterable[Record], known: dict[str, list[list[str]]] | None = None
-) -> str:
-    """The one mistake that behaves the same.
+def fitting(behaviour: Behaviour, mistakes: Iterable[Mistake]) -> str:
+    """The one mistake that behaves so: its sentence, or "". Two that share a sentence are one."""
+    found = {m.sentence for m in mistakes if m.behaviour.is_like(behaviour)}
+    return found.pop() if len(found) == 1 else ""
+
+
+def find(number: str, records: Iterable[Record]) -> str:
+    """The one known mistake that behaves like an answer: its sentence, or "".
 
     Args:
         number: The exercise.
-        records: What its tests said, as for `digests`.
-        known: As `known_behaviour`, which is the default.
-
-    Returns:
-        The mistake's sentence, or "" if none or more than one of them fits.
+        records: What became of each of its tests.
     """
-    mistakes = (known_behaviour() if known is None else known).get(number, [])
-    for kind, digest in enumerate(digests(records), start=1):
-        fitting = [mistake[0] for mistake in mistakes if mistake[kind] == digest]
-        if fitting:
-            return fitting[0] if len(fitting) == 1 else ""
-    return ""
+    exercise = known(number)
+    return fitting(Behaviour.of(records, exercise.drawn), exercise.mistakes)

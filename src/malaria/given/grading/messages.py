@@ -68,9 +68,9 @@ def decode(line: bytes) -> Message:
     try:
         ((kind, fields),) = json.loads(line).items()
         if kind == "Record":
-            test, outcome, sentence, printed, seconds, same_for_all = fields
+            test, outcome, sentence, printed, seconds, same_for_all, checksum = fields
             words = str(test), Outcome(outcome), str(sentence), str(printed)
-            return Record(*words, float(seconds), bool(same_for_all))
+            return Record(*words, float(seconds), bool(same_for_all), float(checksum))
         if kind == "Stack":
             return Stack([(str(file), int(line)) for file, line in fields[0]])
         if kind == "Names":

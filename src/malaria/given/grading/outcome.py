@@ -52,6 +52,7 @@ class Record(NamedTuple):
         printed: What the learner's code printed meanwhile.
         seconds: How long it took.
         same_for_all: Whether the exercise's other tests would say the same.
+        checksum: Of what came back in it.
     """
 
     test: str
@@ -60,3 +61,4 @@ class Record(NamedTuple):
     printed: str = ""
     seconds: float = 0.0
     same_for_all: bool = False
+    checksum: float = 0.0
