@@ -30,7 +30,7 @@ from malaria.given.grading.running import Items, Job, names_of, run_tests
 from malaria.given.grading.session import collected
 from malaria.given.grading.standing_in import Neighbours
 from malaria.given.system import cpu_time
-from malaria.given.system.accelerators import hide_accelerators, hide_plugged_accelerators
+from malaria.given.system.accelerators import hide_plugged_accelerators
 
 START = 120.0  # CPU seconds for loading TensorFlow and collecting the tests on a slow machine
 FAREWELL = 5.0  # seconds for a worker that has been told to end
@@ -173,7 +173,6 @@ def serve(connection: Connection, arguments: Sequence[str], folder: Path) -> Non
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if hasattr(os, "setsid"):
         os.setsid()  # its own group, so that it can be killed with all that it starts
-    hide_accelerators()
     nowhere = os.open(os.devnull, os.O_RDWR)
     for terminal in range(3):
         os.dup2(nowhere, terminal)
