@@ -204,8 +204,8 @@ def properties_of(example):
     """The properties that an exercise should have."""
     return [
         *([dtype_kept] if example.dtype else []),
-        *([open_batch] if example.batched else []),
         *([seed_obeyed] if example.seeds else []),
+        *([open_batch] if example.batched else []),
         *([global_state_untouched] if example.global_state else []),
         inputs_untouched,
     ]

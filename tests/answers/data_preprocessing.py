@@ -245,6 +245,19 @@ def channel_statistics(images):
     return tf.constant(pixels.mean(0)), tf.constant(pixels.std(0))
 
 
+@right("2.2", "Image by image, in a loop.")
+def channel_statistics(images):
+    images = tf.convert_to_tensor(images)
+    total = tf.zeros((3,), images.dtype)
+    for image in images:
+        total += tf.reduce_mean(image, axis=(0, 1))
+    mean = total / len(images)
+    squares = tf.zeros((3,), images.dtype)
+    for image in images:
+        squares += tf.reduce_mean(tf.square(image - mean), axis=(0, 1))
+    return mean, tf.sqrt(squares / len(images))
+
+
 # 2.3
 
 
@@ -485,6 +498,27 @@ def flip_and_rotate(images, seed):
     return tf.where(even, tf.transpose(images, (0, 2, 1, 3)), images)
 
 
+@wrong("2.4", "images.shape[0] is None in a graph whose batch size is open: use tf.shape.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    coins = tf.random.stateless_uniform((3, images.shape[0], 1, 1, 1), seed) < 0.5
+    images = tf.where(coins[0], tf.reverse(images, [2]), images)
+    images = tf.where(coins[1], tf.reverse(images, [1]), images)
+    return tf.where(coins[2], tf.transpose(images, (0, 2, 1, 3)), images)
+
+
+@wrong("2.4", "A Python list of a batch's images cannot be made where its size is open.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    turned = []
+    for k in range(len(images)):
+        own = (seed[0] * 1009 + k, seed[1])
+        draw = tf.random.stateless_uniform((), own, 0, 8, tf.int32)
+        image = tf.where(draw > 3, tf.reverse(images[k], [1]), images[k])
+        turned.append(tf.image.rot90(image, draw % 4))
+    return tf.stack(turned)
+
+
 @wrong("2.4", "It was computed in float32 and cast back: half of the digits are lost.")
 def flip_and_rotate(images, seed):
     images = square_only(images)
@@ -537,6 +571,36 @@ def flip_and_rotate(images, seed):
     draws = tf.random.stateless_uniform((tf.shape(images)[0],), seed, maxval=8, dtype=tf.int32)
     rows = tf.range(tf.shape(images)[0])
     return tf.gather_nd(tf.stack(views), tf.stack([draws, rows], axis=1))
+
+
+@right("2.4", "Image by image, with map_fn and a seed for each.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    seeds = tf.random.experimental.stateless_split(seed, tf.shape(images)[0])
+
+    def one(pair):
+        image, own = pair
+        image = tf.image.stateless_random_flip_left_right(image, own)
+        image = tf.image.stateless_random_flip_up_down(image, own + 1)
+        turns = tf.random.stateless_uniform((), own + 2, 0, 4, tf.int32)
+        return tf.image.rot90(image, turns)
+
+    return tf.map_fn(one, (images, seeds), fn_output_signature=images.dtype)
+
+
+@right("2.4", "Image by image, in a loop that is Python's outside a graph, a draw in each turn.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    count = tf.shape(images)[0]
+    seeds = tf.random.experimental.stateless_split(seed, count)
+    turned = tf.TensorArray(images.dtype, count, element_shape=images.shape[1:])
+    for k in tf.range(count):
+        draw = tf.random.stateless_uniform((), seeds[k], 0, 8, tf.int32)
+        image = tf.image.rot90(images[k], draw % 4)
+        if draw > 3:
+            image = tf.image.flip_left_right(image)
+        turned = turned.write(k, image)
+    return turned.stack()
 
 
 # 2.5
@@ -700,6 +764,34 @@ def jitter_stain(images, seed, strength=0.1):
     return tf.minimum(images * gains[:, None, None, :], 1)
 
 
+@right("2.5", "Image by image, with map_fn and a seed for each.")
+def jitter_stain(images, seed, strength=0.1):
+    images = tf.convert_to_tensor(images)
+    seeds = tf.random.experimental.stateless_split(seed, tf.shape(images)[0])
+
+    def one(pair):
+        image, own = pair
+        gain = tf.random.stateless_uniform((3,), own, 1 - strength, 1 + strength, image.dtype)
+        return tf.clip_by_value(image * gain, 0, 1)
+
+    return tf.map_fn(one, (images, seeds), fn_output_signature=images.dtype)
+
+
+@right("2.5", "Channel by channel and image by image, in loops that are Python's outside a graph.")
+def jitter_stain(images, seed, strength=0.1):
+    images = tf.convert_to_tensor(images)
+    count = tf.shape(images)[0]
+    stained = tf.TensorArray(images.dtype, count, element_shape=images.shape[1:])
+    for k in tf.range(count):
+        channels = []
+        for c in range(3):
+            own = tf.stack([seed[0] * 3 + c, seed[1] * 100003 + k])
+            gain = tf.random.stateless_uniform((), own, 1 - strength, 1 + strength, images.dtype)
+            channels.append(tf.clip_by_value(images[k, :, :, c] * gain, 0, 1))
+        stained = stained.write(k, tf.stack(channels, axis=-1))
+    return stained.stack()
+
+
 # 2.6
 
 
@@ -753,6 +845,30 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
         return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
     dataset = read(paths, labels, image_size).shuffle(len(paths), seed=seed).cache()
     return augment_batches(dataset.batch(batch_size), seed)
+
+
+@wrong("2.6", "reshuffle_each_iteration=False: every epoch has the same order.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    if not training:
+        return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+    dataset = read(paths, labels, image_size).cache()
+    dataset = dataset.shuffle(len(paths), seed=seed, reshuffle_each_iteration=False)
+    return augment_batches(dataset.batch(batch_size), seed)
+
+
+@wrong("2.6", "images.shape[0] is None where the size of a batch is open: use tf.shape.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    dataset = read(paths, labels, image_size)
+    if not training:
+        return dataset.batch(batch_size)
+    dataset = dataset.cache().shuffle(len(paths), seed=seed).batch(batch_size)
+
+    def augment(batch, seeds):
+        images, labels = batch
+        gains = tf.random.stateless_uniform((images.shape[0], 1, 1, 3), seeds[2:], 0.9, 1.1)
+        return tf.clip_by_value(reference.flip_and_rotate(images, seeds[:2]) * gains, 0, 1), labels
+
+    return tf.data.Dataset.zip((dataset, seeds_of(seed))).map(augment)
 
 
 @wrong("2.6", "One seed was used for every batch: all get the same draws.")
@@ -1053,3 +1169,34 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
         return reference.jitter_stain(images, seeds[:, 1]), labels
 
     return dataset.map(augment)
+
+
+@right("2.6", "Read by a Python generator, augmented image by image with map_fn.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    if not paths or len(paths) != len(labels):
+        raise ValueError(f"There are {len(paths)} images and {len(labels)} labels.")
+
+    def images_and_labels():
+        for path, label in zip(paths, labels, strict=True):
+            yield reference.read_image(str(path), image_size), label
+
+    signature = (
+        tf.TensorSpec((image_size, image_size, 3), tf.float32),
+        tf.TensorSpec((), tf.int32),
+    )
+    dataset = tf.data.Dataset.from_generator(images_and_labels, output_signature=signature)
+    if not training:
+        return dataset.batch(batch_size)
+    dataset = dataset.cache().shuffle(len(paths), seed=seed).batch(batch_size)
+
+    def augment(batch, seeds):
+        images, labels = batch
+        own = tf.random.experimental.stateless_split(seeds[:2], tf.shape(images)[0])
+
+        def one(pair):
+            image, seed = pair
+            return augmented(image[None], tf.concat([seed, seed + 1], 0))[0]
+
+        return tf.map_fn(one, (images, own), fn_output_signature=tf.float32), labels
+
+    return tf.data.Dataset.zip((dataset, seeds_of(seed))).map(augment)
