@@ -26,7 +26,6 @@ webdriver = pytest.importorskip("selenium.webdriver", reason="needs the extra `b
 PATHS = sorted(LESSONS.glob("*.ipynb"))
 SCREENSHOTS = PROJECT / "runs" / "screenshots"
 WIDTH, HEIGHT = 1100, 800
-
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # All cells drawn, also those that one would have to scroll to.
 SETTINGS = {
