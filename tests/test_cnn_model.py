@@ -41,7 +41,7 @@ NORMALISED = ("y", "the new mean", "the new variance")
 def batch_norm(inputs, training, **options):
     """Three arrays: y in the shape of x, and both statistics in the shape of the old ones."""
     x, _, _, *moving = inputs
-    before = [np.array(statistic) for statistic in moving]
+    before = [np.asarray(statistic).copy() for statistic in moving]
     found = cnn_model.batch_norm(*inputs, training, **options)
     found = received.parts(found, NORMALISED, f"with training={training} the result")
     assert all(map(np.array_equal, moving, before)), (
@@ -210,6 +210,11 @@ def small_cnn(**options):
     given = {"image_size": 16, "channels": (4, 6), "hidden": 5, "seed": 1}
     found = cnn_model.CNN(**(given | options))
     assert isinstance(found, tf.Module), "CNN should be a tf.Module."
+    asked = tf.as_dtype(options.get("dtype", tf.float32)).name
+    others = {v.dtype.name for v in found.trainable_variables} - {asked}
+    assert not others, (
+        f"With dtype {asked} there are variables in {received.enumerated(sorted(others))}."
+    )
     return found
 
 
@@ -284,7 +289,7 @@ def blocks_of(model, channels):
     """
     base = variables_of(model, "base_variables")
     statistics = variables_of(model, "batch_norm_statistics")
-    return [
+    blocks = [
         Block(
             kernel=only_one(base, rank=4, width=width),
             gamma=only_one(base, rank=1, width=width, start=1),
@@ -294,15 +299,27 @@ def blocks_of(model, channels):
         )
         for width in channels
     ]
+    for block, inputs in zip(blocks, (3, *channels), strict=False):
+        assert block.kernel.shape[2] == inputs, (
+            f"A kernel of the shape {tuple(block.kernel.shape)} takes {block.kernel.shape[2]}"
+            f" channels; the block before it gives {inputs}."
+        )
+        kinds = sorted({v.dtype.name for v in block})
+        assert len(kinds) == 1, f"In one block are variables in {received.enumerated(kinds)}."
+    return blocks
 
 
 def weights_of(model, hidden):
     """The variables of the head, told by their shapes alone: `hidden` is not 2."""
     head = variables_of(model, "head_variables")
+    w2 = only_one(head, rank=2, width=2)
+    assert w2.shape[0] == hidden, (
+        f"The last weights have the shape {tuple(w2.shape)}, not ({hidden}, 2)."
+    )
     return Weights(
         w1=only_one(head, rank=2, width=hidden),
         b1=only_one(head, rank=1, width=hidden),
-        w2=only_one(head, rank=2, width=2),
+        w2=w2,
         b2=only_one(head, rank=1, width=2),
     )
 
@@ -884,9 +901,9 @@ class TestCNN:
     def test_statistics_are_not_trained(self):
         """A mean and a variance a block, which start at 0 and 1."""
         found = variables_of(small_cnn(), "batch_norm_statistics")
-        sizes = sorted(v.shape[0] if len(v.shape) == 1 else tuple(v.shape) for v in found)
-        assert sizes == [4, 4, 6, 6], (
-            f"Two blocks have statistics of the sizes {sizes}, not [4, 4, 6, 6]."
+        shapes = sorted(tuple(v.shape) for v in found)
+        assert shapes == [(4,), (4,), (6,), (6,)], (
+            f"Two blocks have statistics of the shapes {shapes}, not [(4,), (4,), (6,), (6,)]."
         )
         assert not any(v.trainable for v in found), "The moving statistics are trainable."
         starts = sorted(float(np.mean(v)) for v in found)
@@ -897,10 +914,9 @@ class TestCNN:
     def test_is_all_of_the_dtype_asked_for(self):
         """What is trained, the statistics, and the logits in training too."""
         model = small_cnn(dtype=tf.float64, mean=[0.5] * 3, std=[0.2] * 3)
-        statistics = variables_of(model, "batch_norm_statistics")
-        kinds = {v.dtype.name for v in [*model.trainable_variables, *statistics]}
-        assert kinds == {"float64"}, (
-            f"With dtype float64 there are variables in {received.enumerated(sorted(kinds))}."
+        kinds = sorted({v.dtype.name for v in variables_of(model, "batch_norm_statistics")})
+        assert kinds == ["float64"], (
+            f"With dtype float64 there are statistics in {received.enumerated(kinds)}."
         )
         logits_of(model, pictures(dtype=tf.float64), training=True)
 
@@ -914,6 +930,30 @@ class TestCNN:
         filters = kernels[0].reshape(-1, 4).T
         kinds = len(np.unique(filters.round(6), axis=0))
         assert kinds == 4, "The filters of a layer start with the same weights."
+
+    # In training and outside
+
+    def test_moves_its_statistics_in_training_only(self):
+        """Every one of them, and by the base alone: the head has none."""
+        model = small_cnn()
+        statistics = variables_of(model, "batch_norm_statistics")
+        before = values_of(statistics)
+        logits_of(model, pictures())
+        head_of(model, tf.constant(features_of(model, pictures())), training=True)
+        moved = len(statistics) - count_unchanged(statistics, before)
+        assert moved == 0, f"Outside training {moved} of {len(statistics)} statistics moved."
+        features_of(model, pictures(), training=True)
+        still = count_unchanged(statistics, before)
+        assert still == 0, f"In training {still} of {len(statistics)} statistics did not move."
+
+    def test_looks_at_every_image_alone_outside_training(self):
+        """There the others in the batch do not matter."""
+        model, images = small_cnn(), pictures()
+        alone, together = logits_of(model, images[:1]), logits_of(model, images)[:1]
+        assert distance(alone, together) <= 1e-5, (
+            "Outside training an image in a batch gets other logits than the same image alone: one"
+            f" is {compared(together, alone)}."
+        )
 
     # The plain network, outside training
 
@@ -974,15 +1014,6 @@ class TestCNN:
             " hand."
         )
 
-    def test_looks_at_every_image_alone_outside_training(self):
-        """There the others in the batch do not matter."""
-        model, images = small_cnn(), pictures()
-        alone, together = logits_of(model, images[:1]), logits_of(model, images)[:1]
-        assert distance(alone, together) <= 1e-5, (
-            "Outside training an image in a batch gets other logits than the same image alone: one"
-            f" is {compared(together, alone)}."
-        )
-
     # Standardisation
 
     @pytest.mark.parametrize("part", [logits_of, features_of], ids=["logits", "features"])
@@ -1000,20 +1031,7 @@ class TestCNN:
             f" without; a {what} is {compared(found, expected)}."
         )
 
-    # Training mode, and the moving statistics
-
-    def test_moves_its_statistics_in_training_only(self):
-        """Every one of them, and by the base alone: the head has none."""
-        model = small_cnn()
-        statistics = variables_of(model, "batch_norm_statistics")
-        before = values_of(statistics)
-        logits_of(model, pictures())
-        head_of(model, tf.constant(features_of(model, pictures())), training=True)
-        moved = len(statistics) - count_unchanged(statistics, before)
-        assert moved == 0, f"Outside training {moved} of {len(statistics)} statistics moved."
-        features_of(model, pictures(), training=True)
-        still = count_unchanged(statistics, before)
-        assert still == 0, f"In training {still} of {len(statistics)} statistics did not move."
+    # Batch norm in training, and the moving statistics
 
     def test_passes_training_on_to_base_and_head(self):
         """model(images, training=True) is what a training step calls."""
@@ -1026,7 +1044,8 @@ class TestCNN:
             f"In model(images, training=True) {still} of {len(statistics)} statistics did not move."
         )
         assert not np.allclose(first, second), (
-            "Two calls of model(images, training=True) gave the same logits: the head did not drop."
+            "Two calls of model(images, training=True) gave the same logits: nothing was dropped,"
+            " or always the same."
         )
 
     def test_normalises_by_the_batch_in_training(self):
