@@ -25,9 +25,10 @@ BEHAVIOUR = Path(__file__).parent / "behaviour.json"
 # The learner's line and the places of files differ, whatever was done.
 PLACE = re.compile(r"\bline \d+|\S*[/\\]\S*")
 NUMBER = re.compile(r"[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?|\bnan\b|\binf\b", re.IGNORECASE)
-# Between two numbers in what is said: what is drawn a thousand times varies by less, and below the
-# second they are errors of rounding.
-AS_LARGE, ROUNDED = 0.1, 1e-5
+# Between two numbers in what is said: what is drawn some thousand times varies by less, and below
+# the second they are errors of rounding.
+AS_LARGE, ROUNDED = 0.03, 1e-5
+ENOUGH = 3  # numbers that differ: fewer may be near each other by chance
 
 
 class Behaviour(NamedTuple):
@@ -66,11 +67,22 @@ class Behaviour(NamedTuple):
 
     def is_like(self, other: "Behaviour") -> bool:
         """Whether two answers behave the same."""
+        return self.said == other.said and not self._numbers_off(other) and self._same_values(other)
+
+    def is_told_from(self, other: "Behaviour") -> bool:
+        """Whether it can hardly be taken for another."""
         return (
-            self.said == other.said
-            and all(map(_as_large, self.numbers, other.numbers))
-            and all(map(near, self.came_back, other.came_back))
+            self.said != other.said
+            or self._numbers_off(other) >= ENOUGH
+            or not self._same_values(other)
         )
+
+    def _numbers_off(self, other: "Behaviour") -> int:
+        pairs = zip(self.numbers, other.numbers, strict=True)
+        return sum(not _as_large(*pair) for pair in pairs)
+
+    def _same_values(self, other: "Behaviour") -> bool:
+        return all(map(near, self.came_back, other.came_back))
 
 
 def _as_large(one: float, other: float) -> bool:
@@ -120,9 +132,17 @@ def rejecting_test(number: str, sentence: str) -> str:
 
 
 def fitting(behaviour: Behaviour, mistakes: Iterable[Mistake]) -> str:
-    """The one mistake that behaves so: its sentence, or "". Two that share a sentence are one."""
-    found = {m.sentence for m in mistakes if m.behaviour.is_like(behaviour)}
-    return found.pop() if len(found) == 1 else ""
+    """The one mistake that behaves so: its sentence, or "".
+
+    Two that share a sentence are one. Where something else than values tells a mistake from
+    another, another answer may be taken for either, so that none is named.
+    """
+    mistakes = list(mistakes)
+    found = [mistake for mistake in mistakes if mistake.behaviour.is_like(behaviour)]
+    sentences = {mistake.sentence for mistake in found}
+    others = [mistake for mistake in mistakes if mistake.sentence not in sentences]
+    sure = all(one.behaviour.is_told_from(other.behaviour) for one in found for other in others)
+    return sentences.pop() if len(sentences) == 1 and sure else ""
 
 
 def find(number: str, records: Iterable[Record]) -> str:
