@@ -210,5 +210,5 @@ def test_check_grades_what_is_in_the_file(tmp_path, monkeypatch):
         monkeypatch,
     )
     assert said[1].strip() == "Exercise 1.4, leaked_patients: done and right."
-    assert "Exercise 1.4, leaked_patients: crashed." in said[3]
+    assert "Exercise 1.4, leaked_patients: wrong." in said[3]
     assert "SyntaxError in train_test_split.py, line" in said[5]
