@@ -122,8 +122,8 @@ def test_the_numbers_of_exercises_and_answers_are_true():
     for lesson, module in enumerate(LESSON_MODULES, start=1):
         assert f"| {lesson} " in README
         assert f"`{module}.py` | `pytest tests/test_{module}.py`" in README
-    stored = json.loads(BEHAVIOUR.read_text(encoding="utf-8"))["mistakes"]
-    answers = sum(map(len, stored.values()))
+    stored = json.loads(BEHAVIOUR.read_text(encoding="utf-8"))["exercises"]
+    answers = sum(len(exercise["mistakes"]) for exercise in stored.values())
     claimed = int(re.search(r"more than (\d+) wrong answers", README)[1])
     assert claimed < answers <= claimed + 100, f"{answers} wrong answers are stored"
 
