@@ -1162,20 +1162,6 @@ class TestTrain:
             f" {instead(found, expected)}.{mistaken or ' Weigh each batch by its examples.'}"
         )
 
-    def test_keeps_labels_beside_their_images_in_the_head_phase(self, two_head_at_1e_14):
-        """A training set shuffled anew at each pass, at a rate that changes nothing: by NumPy."""
-        for name, dataset in (
-            ("loss", two_head_at_1e_14.train_set),
-            ("val_loss", two_head_at_1e_14.val_set),
-        ):
-            expected = loss_over(untrained(), dataset, head=True)
-            for epoch, found in enumerate(two_head_at_1e_14.figures(name), start=1):
-                assert abs(found - expected) <= 1e-5, (
-                    f"Epoch {epoch} of the head phase, on a frozen base and at a rate of 1e-14:"
-                    f" {name} is {instead(found, expected)}. Each example counts once, beside the"
-                    " label that came with it in the same pass."
-                )
-
     def test_records_the_validation_figures_outside_training(self, one_whole_by_default):
         """The loss and the accuracy over the examples of the validation set, by NumPy."""
         model, val_set = one_whole_by_default.model, one_whole_by_default.val_set
@@ -1194,6 +1180,20 @@ class TestTrain:
         assert abs(found - expected["accuracy"]) <= 1e-5, (
             f"val_accuracy is {instead(found, expected['accuracy'])}."
         )
+
+    def test_keeps_labels_beside_their_images_in_the_head_phase(self, two_head_at_1e_14):
+        """A training set shuffled anew at each pass, at a rate that changes nothing: by NumPy."""
+        for name, dataset in (
+            ("loss", two_head_at_1e_14.train_set),
+            ("val_loss", two_head_at_1e_14.val_set),
+        ):
+            expected = loss_over(untrained(), dataset, head=True)
+            for epoch, found in enumerate(two_head_at_1e_14.figures(name), start=1):
+                assert abs(found - expected) <= 1e-5, (
+                    f"Epoch {epoch} of the head phase, on a frozen base and at a rate of 1e-14:"
+                    f" {name} is {instead(found, expected)}. Each example counts once, beside the"
+                    " label that came with it in the same pass."
+                )
 
     def test_records_each_epochs_own_figures(self, five_whole_then_two_head_at_1e_12_flipped):
         """While the validation set is unlearnt, its loss rises and its accuracy falls."""
