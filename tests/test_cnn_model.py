@@ -1088,8 +1088,9 @@ class TestCNN:
         features_of(model, images, training=True)
         compiled = tf.function(lambda: model.features(images, training=True))
         for _ in range(300):
-            expected = compiled()
+            last = compiled()
         found = features_of(model, images)
+        expected = received.array(last, "in a graph CNN.features", found.shape)
         error = distance(found, expected) / float(np.abs(expected).max())
         assert error <= 1e-3, (
             f"After 300 calls on one batch the features differ by {error:.1%} between training and"
@@ -1105,15 +1106,18 @@ class TestCNN:
         width = features_of(model, pictures(1)).shape[1]
         features = tf.random.stateless_normal((4, width), (1, 2))
         head_of(model, features, training=True)
+        head = tf.function(model.head) if compiled else model.head
+        where = "in a graph" if compiled else "outside a graph"
 
-        def head(x):
-            return model.head(x, training=True)
+        def drawn(features):
+            found = head(features, training=True)
+            return received.array(found, f"{where} CNN.head", (len(features), 2))
 
-        head = tf.function(head) if compiled else head
-        kinds = len({np.asarray(head(features)).tobytes() for _ in range(4)})
-        where = "In a graph 4" if compiled else "4"
-        assert kinds == 4, f"{where} calls of the head in training gave {kinds} different results."
-        rows = np.asarray(head(tf.repeat(features[:1], 4, axis=0)))
+        kinds = len({drawn(features).tobytes() for _ in range(4)})
+        assert kinds == 4, (
+            f"Called 4 times in training, {where}, the head gave {kinds} different results."
+        )
+        rows = drawn(tf.repeat(features[:1], 4, axis=0))
         assert len(np.unique(rows, axis=0)) == 4, "All images of a batch got one dropout mask."
 
     @pytest.mark.parametrize("rate", [0.25, None])
@@ -1175,6 +1179,8 @@ class TestCNN:
         def step():
             with tf.GradientTape() as tape:
                 logits = model(images, training=True)
+                if not tf.is_tensor(logits):
+                    received.refuse(logits, "in a graph what model(images) returns", "a tensor")
                 losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
                 loss = tf.reduce_mean(losses)
             gradients = tape.gradient(loss, model.trainable_variables)
