@@ -112,14 +112,13 @@ def without_gradient(constant, x, gamma, beta, *_):
 # Seeing how it was made
 
 
-def operations_of(function, *arguments):
-    """The kinds of operations in a function's graph, also in the functions that it calls."""
+def operations_of(name, inputs):
+    """The kinds of operations in the graph of a function, also in the functions that it calls."""
 
-    @tf.function
-    def run(*arguments):
-        function(*arguments)  # whatever it returns
+    def run(*inputs):
+        getattr(cnn_model, name)(*inputs)  # whatever it returns
 
-    graph = run.get_concrete_function(*arguments).graph.as_graph_def()
+    graph = graph_of(run, name, inputs, batched=()).get_concrete_function().graph.as_graph_def()
     nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
     return {node.op for node in nodes}
 
@@ -442,7 +441,7 @@ class TestConv2d:
 
     def test_is_built_without_a_convolution(self):
         """By whatever name it is called: the graph shows the operations."""
-        operations = operations_of(cnn_model.conv2d, *convolution_inputs())
+        operations = operations_of("conv2d", convolution_inputs())
         called = sorted(op for op in operations if "Conv" in op)
         assert not called, (
             f"The operation {called[0]} does the work that this exercise is to build."
@@ -503,7 +502,7 @@ class TestMaxPool:
 
     def test_is_built_without_a_pooling(self):
         """By whatever name it is called: the graph shows the operations."""
-        operations = operations_of(cnn_model.max_pool, tf.ones((1, 4, 4, 2)))
+        operations = operations_of("max_pool", [tf.ones((1, 4, 4, 2))])
         called = sorted(op for op in operations if "Pool" in op)
         assert not called, (
             f"The operation {called[0]} does the work that this exercise is to build."
@@ -1089,8 +1088,9 @@ class TestCNN:
         features_of(model, images, training=True)
         compiled = tf.function(lambda: model.features(images, training=True))
         for _ in range(300):
-            expected = compiled()
+            last = compiled()
         found = features_of(model, images)
+        expected = received.array(last, "in a graph CNN.features", found.shape)
         error = distance(found, expected) / float(np.abs(expected).max())
         assert error <= 1e-3, (
             f"After 300 calls on one batch the features differ by {error:.1%} between training and"
@@ -1106,15 +1106,18 @@ class TestCNN:
         width = features_of(model, pictures(1)).shape[1]
         features = tf.random.stateless_normal((4, width), (1, 2))
         head_of(model, features, training=True)
+        head = tf.function(model.head) if compiled else model.head
+        where = "in a graph" if compiled else "outside a graph"
 
-        def head(x):
-            return model.head(x, training=True)
+        def drawn(features):
+            found = head(features, training=True)
+            return received.array(found, f"{where} CNN.head", (len(features), 2))
 
-        head = tf.function(head) if compiled else head
-        kinds = len({np.asarray(head(features)).tobytes() for _ in range(4)})
-        where = "In a graph 4" if compiled else "4"
-        assert kinds == 4, f"{where} calls of the head in training gave {kinds} different results."
-        rows = np.asarray(head(tf.repeat(features[:1], 4, axis=0)))
+        kinds = len({drawn(features).tobytes() for _ in range(4)})
+        assert kinds == 4, (
+            f"Called 4 times in training, {where}, the head gave {kinds} different results."
+        )
+        rows = drawn(tf.repeat(features[:1], 4, axis=0))
         assert len(np.unique(rows, axis=0)) == 4, "All images of a batch got one dropout mask."
 
     @pytest.mark.parametrize("rate", [0.25, None])
@@ -1176,6 +1179,8 @@ class TestCNN:
         def step():
             with tf.GradientTape() as tape:
                 logits = model(images, training=True)
+                if not tf.is_tensor(logits):
+                    received.refuse(logits, "in a graph what model(images) returns", "a tensor")
                 losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
                 loss = tf.reduce_mean(losses)
             gradients = tape.gradient(loss, model.trainable_variables)
