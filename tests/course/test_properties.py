@@ -35,6 +35,8 @@ def test_an_open_batch_size_is_not_named_where_another_thing_is_the_cause():
     for call, kind in ((lambda x: x + None, TypeError), (lambda x: np.sin(x), NotImplementedError)):
         with pytest.raises(kind):
             properties.open_batch(example(call, batched=(0,)))
+    variable = refused_for_an_open_batch(lambda x: tf.Variable(1.0) * x)
+    assert variable == "flip_and_rotate makes a new tf.Variable in each call, which no graph can."
     assert refused_for_an_open_batch(lambda x: object() if tf.is_symbolic_tensor(x) else x) == (
         "In a graph flip_and_rotate returned something that is not a tensor."
     )
