@@ -8,6 +8,7 @@ properties that the exercise should have. They are tested in the exercise's own 
 import random
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -90,6 +91,26 @@ def dtype_kept(example):
         )
 
 
+# What TensorFlow says of a function that it cannot make a graph of, whatever its batch size.
+NO_GRAPH = {
+    "To be compatible with tf.function": "In a graph {} returned something that is not a tensor.",
+    "singleton tf.Variables": "{} makes a new tf.Variable in each call, which no graph can.",
+}
+
+
+@contextmanager
+def graph_can_be_made(name):
+    """Say in a sentence why there can be no graph; `name` is that of the exercise."""
+    try:
+        yield
+    except Exception as error:
+        if not received.in_learners_line(error):
+            for words, sentence in NO_GRAPH.items():
+                if words in str(error):
+                    pytest.fail(sentence.format(name))
+        raise
+
+
 def graph_of(function, name, inputs, batched):
     """A graph of a function of tensors: it takes such inputs, and batches of any size.
 
@@ -108,16 +129,13 @@ def graph_of(function, name, inputs, batched):
         ]
         signature = [tf.TensorSpec(s, x.dtype) for s, x in zip(shapes, inputs, strict=True)]
         graph = tf.function(function, input_signature=signature)
-        graph.get_concrete_function()
+        with graph_can_be_made(name):
+            graph.get_concrete_function()
         return graph
 
     try:
         return traced(batched)
     except Exception as error:
-        if "To be compatible with tf.function" in str(error):
-            pytest.fail(f"In a graph {name} returned something that is not a tensor.")
-        if "tf.Variables created" in str(error) and not received.in_learners_line(error):
-            pytest.fail(f"In a graph {name} returned a new variable.")
         try:
             traced(())
         except Exception:

@@ -229,7 +229,8 @@ def _digits(value):
     if not np.isfinite(value) or value == 0:
         return "NaN" if np.isnan(value) else f"{value:.0f}"
     if 1e-4 <= size < 1e6:
-        return np.format_float_positional(value, precision=4, fractional=False, trim="-")
+        rounded = round(value, 5)  # no more than five digits after the point: 0.00392
+        return np.format_float_positional(rounded, precision=4, fractional=False, trim="-")
     return f"{value:.1e}"
 
 

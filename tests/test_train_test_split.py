@@ -479,7 +479,7 @@ def leaked(patients, first, second):
     except TypeError:
         names = None
     if names is None:
-        received.refuse(found, "leaked_patients", "patients' names")
+        received.refuse(found, "the result", "patients' names")
     return sorted(received.text(name, "a leaked patient") for name in names)
 
 

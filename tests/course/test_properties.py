@@ -38,9 +38,10 @@ def test_an_open_batch_size_is_not_named_where_another_thing_is_the_cause():
     assert refused_for_an_open_batch(lambda x: object() if tf.is_symbolic_tensor(x) else x) == (
         "In a graph flip_and_rotate returned something that is not a tensor."
     )
-    assert refused_for_an_open_batch(lambda x: tf.Variable(1.0)) == (
-        "In a graph flip_and_rotate returned a new variable."
-    )
+    for call in (lambda x: tf.Variable(1.0), lambda x: tf.Variable(1.0) * x):
+        assert refused_for_an_open_batch(call) == (
+            "flip_and_rotate makes a new tf.Variable in each call, which no graph can."
+        )
 
 
 def test_names_may_be_passed_in():
