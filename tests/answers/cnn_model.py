@@ -445,6 +445,31 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     return tf.tensordot(patches, flat, axes=1) + bias
 
 
+@wrong("3.2", "For SAME half the kernel was padded on every side, whatever the stride.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    if padding == "VALID":
+        return by_patches(images, kernel, bias, stride, padding)
+    rows, columns = (math.ceil(size / stride) for size in images.shape[1:3])
+    pads = [((k - 1) // 2, k - 1 - (k - 1) // 2) for k in kernel.shape[:2]]
+    padded = tf.pad(images, [(0, 0), *pads, (0, 0)])
+    return by_patches(padded, kernel, bias, stride, "VALID")[:, :rows, :columns]
+
+
+@wrong("3.2", "The bias was added once for each place of the kernel.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    places = kernel.shape[0] * kernel.shape[1]
+    return by_patches(images, kernel, places * bias, stride, padding)
+
+
+@wrong("3.2", "The kernel's axes were flattened in a different order from those of the patches.")
+def conv2d(images, kernel, bias, stride=1, padding="SAME"):
+    fits(images, kernel, padding)
+    mixed = tf.reshape(tf.transpose(kernel, (3, 0, 1, 2)), kernel.shape)
+    return by_patches(images, mixed, bias, stride, padding)
+
+
 # 3.3
 
 
@@ -582,6 +607,22 @@ def max_pool(images, size=2):
     )
     shape = tf.concat([tf.shape(patches)[:3], [size * size, channels]], axis=0)
     return tf.reduce_max(tf.reshape(patches, shape), axis=3)
+
+
+@wrong("3.3", "The axes were mixed up in the reshape: the pixels of a square do not touch.")
+def max_pool(images, size=2):
+    images = tf.convert_to_tensor(images)
+    _, height, width, channels = images.shape
+    rows, columns = height // size, width // size
+    cropped = images[:, : rows * size, : columns * size]
+    squares = tf.reshape(cropped, (-1, rows, columns, size, size, channels))
+    return tf.reduce_max(squares, axis=(3, 4))
+
+
+@wrong("3.3", "Leftover rows were cropped above and left; they are to be below and right.")
+def max_pool(images, size=2):
+    images = tf.convert_to_tensor(images)
+    return reference.max_pool(images[:, images.shape[1] % size :, images.shape[2] % size :], size)
 
 
 # 3.4
@@ -792,6 +833,14 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     return reference.batch_norm(
         x, gamma, beta, moving_mean, moving_variance, training, momentum, epsilon
     )
+
+
+@wrong("3.4", "In training the moving statistics were used instead of those of the batch.")
+def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
+    new = moving = moving_mean, moving_variance
+    if training:
+        new = blend(moving, moments(x), momentum)
+    return norm(x, gamma, beta, new, new, epsilon)
 
 
 # 3.5
@@ -1009,6 +1058,30 @@ def dropout(x, rate, training, seed):
 def dropout(x, rate, training, seed):
     rate_ok(rate)
     return tf.nn.experimental.stateless_dropout(x, rate, seed) if training else x
+
+
+@wrong("3.5", "The rate was taken for the share that is kept.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    x = tf.convert_to_tensor(x)
+    if not training:
+        return x
+    return x * tf.cast(~keep_mask(x, rate, seed), x.dtype) / (1 - rate)
+
+
+@wrong("3.5", "All examples of the batch got the same mask.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    x = tf.convert_to_tensor(x)
+    if not training or rate == 0:
+        return x
+    return x * tf.cast(keep_mask(x, rate, seed, tf.shape(x)[1:]), x.dtype) / (1 - rate)
+
+
+@right("3.5", "The mask is drawn with a seed that was made of the one given.")
+def dropout(x, rate, training, seed):
+    rate_ok(rate)
+    return reference.dropout(x, rate, training, tf.random.experimental.stateless_split(seed, 2)[1])
 
 
 # 3.6
@@ -1281,6 +1354,12 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     if label_smoothing > 0:
         loss = (1 - label_smoothing) * loss - label_smoothing * tf.reduce_mean(logs)
     return loss
+
+
+@wrong("3.6", "The probabilities were clipped before the logarithm: large losses are cut off.")
+def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
+    probabilities = tf.clip_by_value(tf.nn.softmax(logits), 1e-7, 1)
+    return crossed(tf.math.log(probabilities), labels, label_smoothing)
 
 
 # 3.7

@@ -19,12 +19,12 @@ def resized(image, size, **options):
     return tf.ensure_shape(tf.image.resize(image, (size, size), **options), (size, size, 3))
 
 
-@wrong("2.1", "The values were left at 0 to 255.")
+@wrong("2.1", "The values were left at 0 to 255; convert_image_dtype scales whole numbers only.")
 def read_image(path, image_size):
     return resized(decoded(path), image_size, antialias=True)
 
 
-@wrong("2.1", "The values were cast to float before convert_image_dtype, which then does nothing.")
+@wrong("2.1", "The values were left at 0 to 255; convert_image_dtype scales whole numbers only.")
 def read_image(path, image_size):
     image = tf.cast(decoded(path), tf.float32)
     return resized(tf.image.convert_image_dtype(image, tf.float32), image_size, antialias=True)
@@ -137,6 +137,13 @@ def read_image(path, image_size):
         image, (image_size, image_size), tf.image.ResizeMethod.BILINEAR, antialias=True
     )
     return tf.reshape(image, (image_size, image_size, 3))
+
+
+@wrong("2.1", "The values were left at 0 to 255; convert_image_dtype scales whole numbers only.")
+def read_image(path, image_size):
+    return tf.image.convert_image_dtype(
+        resized(decoded(path), image_size, antialias=True), "float32"
+    )
 
 
 # 2.2
@@ -356,6 +363,16 @@ def standardise(images, mean, std):
 @right("2.3", "For tensors of one dtype only.")
 def standardise(images, mean, std):
     return (images - mean) / tf.where(std == 0, tf.ones_like(std), std)
+
+
+@wrong("2.3", "Something was added to every standard deviation, which changes a small one a lot.")
+def standardise(images, mean, std):
+    return (images - mean) / (std + 1e-7)
+
+
+@wrong("2.3", "Standard deviations below 1 were raised to 1.")
+def standardise(images, mean, std):
+    return (images - mean) / tf.maximum(std, tf.ones_like(std))
 
 
 # 2.4
@@ -603,6 +620,36 @@ def flip_and_rotate(images, seed):
     return turned.stack()
 
 
+@wrong("2.4", "One orientation was drawn for the whole batch.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    coins = tf.random.stateless_uniform((3,), seed) < 0.5
+    images = tf.where(coins[0], tf.reverse(images, [1]), images)
+    images = tf.where(coins[1], tf.reverse(images, [2]), images)
+    return tf.where(coins[2], tf.transpose(images, (0, 2, 1, 3)), images)
+
+
+@wrong(
+    "2.4", "Both flips have one seed: they come together, and half of the symmetries never come."
+)
+def flip_and_rotate(images, seed):
+    images, seed = square_only(images), tf.cast(seed, tf.int32)
+    images = tf.image.stateless_random_flip_left_right(images, seed)
+    images = tf.image.stateless_random_flip_up_down(images, seed)
+    coins = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), tf.add(seed, [1, 0])) < 0.5
+    return tf.where(coins, tf.transpose(images, (0, 2, 1, 3)), images)
+
+
+@wrong("2.4", "maxval is exclusive: with 3 no image is turned by three quarters.")
+def flip_and_rotate(images, seed):
+    images = square_only(images)
+    seeds = tf.random.experimental.stateless_split(seed, 2)
+    shape = (tf.shape(images)[0],)
+    turns = tf.random.stateless_uniform(shape, seeds[0], maxval=3, dtype=tf.int32)
+    mirrored = tf.random.stateless_uniform(shape, seeds[1], maxval=2, dtype=tf.int32)
+    return chosen_views(images, turns + 4 * mirrored)
+
+
 # 2.5
 
 
@@ -792,6 +839,18 @@ def jitter_stain(images, seed, strength=0.1):
     return stained.stack()
 
 
+@right("2.5", "Channel by channel, each with a seed of its own.")
+def jitter_stain(images, seed, strength=0.1):
+    images = tf.convert_to_tensor(images)
+    gains = [
+        tf.random.stateless_uniform(
+            (tf.shape(images)[0],), channel_seed, 1 - strength, 1 + strength, images.dtype
+        )
+        for channel_seed in tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+    ]
+    return tf.clip_by_value(images * tf.stack(gains, axis=1)[:, None, None, :], 0, 1)
+
+
 # 2.6
 
 
@@ -839,7 +898,7 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return dataset.shuffle(len(paths), seed=seed).batch(batch_size)
 
 
-@wrong("2.6", "The cache stands after the shuffle: every epoch has the same order.")
+@wrong("2.6", "The order was drawn once: shuffled before the cache, or not anew in each epoch.")
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     if not training:
         return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
@@ -871,7 +930,9 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return tf.data.Dataset.zip((dataset, seeds_of(seed))).map(augment)
 
 
-@wrong("2.6", "One seed was used for every batch: all get the same draws.")
+@wrong(
+    "2.6", "All batches get the same draws: one seed, or numbers drawn while the graph was traced."
+)
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     if not training:
         return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
@@ -880,7 +941,9 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return dataset.batch(batch_size).map(lambda images, y: (augmented(images, seeds), y))
 
 
-@wrong("2.6", "NumPy drew while the graph was traced: one constant forever.")
+@wrong(
+    "2.6", "All batches get the same draws: one seed, or numbers drawn while the graph was traced."
+)
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     if not training:
         return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
@@ -1200,3 +1263,52 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
         return tf.map_fn(one, (images, own), fn_output_signature=tf.float32), labels
 
     return tf.data.Dataset.zip((dataset, seeds_of(seed))).map(augment)
+
+
+@wrong("2.6", "Only whole batches were shuffled, so the same images always share a batch.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    dataset = reference.make_dataset(paths, labels, image_size, batch_size, False, seed)
+    if not training:
+        return dataset
+    return augment_batches(dataset.cache().shuffle(len(paths), seed=seed), seed)
+
+
+@wrong("2.6", "The order was drawn once: shuffled before the cache, or not anew in each epoch.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    if not training:
+        return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+    dataset = read(paths, labels, image_size).cache()
+    dataset = dataset.shuffle(len(paths), seed=seed, reshuffle_each_iteration=False)
+    return augment_batches(dataset.batch(batch_size), seed)
+
+
+@wrong("2.6", "The cache stands after the augmentation: every epoch shows the same pictures.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    if not training:
+        return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
+    dataset = augment_batches(read(paths, labels, image_size).batch(1), seed).unbatch().cache()
+    return dataset.shuffle(len(paths), seed=seed + 1).batch(batch_size)
+
+
+@wrong(
+    "2.6", "All batches get the same draws: one seed, or numbers drawn while the graph was traced."
+)
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    return pipeline(
+        paths,
+        labels,
+        image_size,
+        batch_size,
+        training,
+        seed,
+        augment=lambda images, _: augmented(images, tf.constant([seed, 0, seed, 1])),
+    )
+
+
+@right("2.6", "Shuffled and augmented with seeds that were made of the one given.")
+def make_dataset(paths, labels, image_size, batch_size, training, seed):
+    dataset = read(paths, labels, image_size)
+    if not training:
+        return dataset.batch(batch_size)
+    dataset = dataset.cache().shuffle(len(paths), seed=2 * seed + 1).batch(batch_size)
+    return augment_batches(dataset, 2 * seed + 2)

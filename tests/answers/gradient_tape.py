@@ -10,7 +10,9 @@ from tests.answers import right, wrong
 # 5.1
 
 
-@wrong("5.1", "The point was not watched: the tape saw no path from it to the value.")
+@wrong(
+    "5.1", "The tape saw no path from the point to the value: watch it, and call inside the block."
+)
 def gradient_at(function, point):
     point = tf.convert_to_tensor(point)
     with tf.GradientTape() as tape:
@@ -18,7 +20,9 @@ def gradient_at(function, point):
     return tape.gradient(value, point)
 
 
-@wrong("5.1", "The function was called outside the block, where nothing is recorded.")
+@wrong(
+    "5.1", "The tape saw no path from the point to the value: watch it, and call inside the block."
+)
 def gradient_at(function, point):
     point = tf.convert_to_tensor(point)
     with tf.GradientTape() as tape:
@@ -425,7 +429,7 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
 Tape = tf.GradientTape  # as `from tensorflow import GradientTape` would
 
 
-@wrong("5.3", "The tape was used under another name.")
+@wrong("5.3", "TensorFlow differentiated; the gradients were to be written out.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     with Tape() as tape:
         tape.watch([w1, b1, w2, b2])
@@ -443,7 +447,7 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return run(w1, b1, w2, b2)
 
 
-@wrong("5.3", "TensorFlow differentiated in forward mode.")
+@wrong("5.3", "TensorFlow differentiated; the gradients were to be written out.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     found = []
     for w in (w1, b1, w2, b2):
@@ -519,13 +523,13 @@ def loss_and_gradients(model, images, labels):
     return taped(model, images, labels, training=False)
 
 
-@wrong("5.4", "Gradients of None were filtered out: a layer would never learn.")
+@wrong("5.4", "Gradients of None were left out or made zeros: a layer would never learn.")
 def loss_and_gradients(model, images, labels):
     loss, gradients = recorded(model, images, labels)
     return loss, [g for g in gradients if g is not None]
 
 
-@wrong("5.4", "Gradients of None were replaced by zeros: a layer would never learn.")
+@wrong("5.4", "Gradients of None were left out or made zeros: a layer would never learn.")
 def loss_and_gradients(model, images, labels):
     loss, gradients = recorded(model, images, labels)
     pairs = zip(model.trainable_variables, gradients, strict=True)
@@ -709,6 +713,22 @@ def loss_and_gradients(model, images, labels):
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
         loss = tf.reduce_mean(losses)
     return loss, tuple(named(model, tape.gradient(loss, model.trainable_variables)))
+
+
+@wrong("5.4", "Gradients of None were left out or made zeros: a layer would never learn.")
+def loss_and_gradients(model, images, labels):
+    variables = model.trainable_variables
+    with tf.GradientTape() as tape:
+        loss = softmax_cross_entropy(model(images, training=True), labels)
+    return loss, tape.gradient(loss, variables, unconnected_gradients="zero")
+
+
+@wrong("5.4", "Only the head ran in training mode: the base's statistics do not move.")
+def loss_and_gradients(model, images, labels):
+    with tf.GradientTape() as tape:
+        features = model.features(images, training=False)
+        loss = softmax_cross_entropy(model.head(features, training=True), labels)
+    return loss, named(model, tape.gradient(loss, model.trainable_variables))
 
 
 # 5.5
@@ -1129,6 +1149,30 @@ class Adam(reference.Adam):
         super().apply(gradients)
 
 
+@wrong("5.6", "The steps are counted in Python: in a graph it is always the first.")
+class Adam(reference.Adam):
+    calls = 0
+
+    def apply(self, gradients):
+        self.calls += 1
+        self.step.assign(float(self.calls) - 1)
+        super().apply(gradients)
+
+
+@wrong("5.6", "Each variable counts as a step: the bias correction ends too soon.")
+class Adam(reference.Adam):
+    def apply(self, gradients):
+        slots = zip(self.updated, gradients, self.m, self.v, strict=True)
+        for x, g, m, v in slots:
+            t = self.step.assign_add(1.0)
+            change, new_m, new_v = reference.adam_update(
+                g, m, v, t, self.learning_rate, self.beta_1, self.beta_2, self.epsilon
+            )
+            m.assign(new_m)
+            v.assign(new_v)
+            x.assign_sub(change)
+
+
 # 5.7
 
 
@@ -1382,3 +1426,9 @@ def saliency_map(model, images):
         tape.watch(images)
         logit = model(images, training=False)[:, 1]
     return tf.abs(tf.reduce_sum(tape.gradient(logit, images), axis=-1))
+
+
+@wrong("5.8", "The largest derivative was taken before its absolute value: negative ones are lost.")
+def saliency_map(model, images):
+    signed = slopes(model, images, lambda logits: tf.reduce_sum(logits[:, 1]))
+    return tf.abs(tf.reduce_max(signed, axis=-1))

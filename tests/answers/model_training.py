@@ -27,12 +27,12 @@ def variables_to_train(model, phase):
     return model.base_variables if phase == "head" else found
 
 
-@wrong("6.1", "Any phase but 'whole' trains the head: a misspelt one goes unnoticed.")
+@wrong("6.1", "A misspelt phase goes unnoticed: it was taken for one of the two.")
 def variables_to_train(model, phase):
     return model.trainable_variables if phase == "whole" else model.head_variables
 
 
-@wrong("6.1", "Any phase but 'head' trains everything: a misspelt one goes unnoticed.")
+@wrong("6.1", "A misspelt phase goes unnoticed: it was taken for one of the two.")
 def variables_to_train(model, phase):
     return model.head_variables if phase == "head" else model.trainable_variables
 
@@ -125,6 +125,11 @@ def variables_to_train(model, phase):
     if phase not in parts:
         raise ValueError(f"{phase} is not one of {sorted(parts)}.")
     return tuple(parts[phase])
+
+
+@wrong("6.1", "A phase that is unknown raises a KeyError, not a ValueError.")
+def variables_to_train(model, phase):
+    return {"whole": model.trainable_variables, "head": model.head_variables}[phase]
 
 
 # 6.2
@@ -579,6 +584,24 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     return tf.function(step)
 
 
+@wrong("6.2", "In the head phase the base's gradients count in the norm: the head's steps shrink.")
+def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
+    wanted = {variable.ref() for variable in reference.variables_to_train(model, phase)}
+
+    @tf.function(reduce_retracing=True)
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            features = model.features(images, training=phase == "whole")
+            loss = softmax_cross_entropy(model.head(features, True), labels, label_smoothing)
+        everything = model.trainable_variables
+        clipped = clip_gradients(tape.gradient(loss, everything), max_norm)
+        pairs = zip(everything, clipped, strict=True)
+        optimizer.apply([gradient for variable, gradient in pairs if variable.ref() in wanted])
+        return loss
+
+    return step
+
+
 # 6.3
 
 
@@ -791,6 +814,13 @@ def evaluate(model, dataset):
         "specificity": float(np.mean(well <= 0)),
         "auc": float(np.mean(pairs)),
     }
+
+
+@wrong("6.3", "Loss and accuracy were averaged over batches, whose sizes differ.")
+def evaluate(model, dataset):
+    batches = [reference.evaluate(model, [batch]) for batch in dataset]
+    means = {name: float(np.mean([b[name] for b in batches])) for name in ("loss", "accuracy")}
+    return reference.evaluate(model, dataset) | means
 
 
 # 6.4

@@ -15,7 +15,7 @@ def count_traces(function, calls):
     return len(calls)
 
 
-@wrong("4.1", "Each call got a tf.function of its own, so that nothing is ever shared.")
+@wrong("4.1", "Nothing is shared between the calls: all must be of one and the same tf.function.")
 def count_traces(function, calls):
     for arguments in calls:
         tf.function(function)(*arguments)
@@ -28,7 +28,7 @@ def count_traces(function, calls, so_far=[0]):
     return so_far[0]
 
 
-@wrong("4.1", "The function was run without being compiled: every call counts.")
+@wrong("4.1", "Nothing is shared between the calls: all must be of one and the same tf.function.")
 def count_traces(function, calls):
     runs = []
 
@@ -129,6 +129,20 @@ def count_traces(function, calls):
     for arguments in calls:
         compiled(*arguments)
     return len(traces)
+
+
+@wrong("4.1", "The calls were counted by a variable in the graph, not the traces.")
+def count_traces(function, calls):
+    count = tf.Variable(0)
+
+    @tf.function
+    def counted(*arguments):
+        count.assign_add(1)
+        return function(*arguments)
+
+    for arguments in calls:
+        counted(*arguments)
+    return int(count)
 
 
 # 4.2
@@ -323,6 +337,14 @@ def compile_classifier(model, image_size):
     return classify
 
 
+@wrong("4.2", "The sigmoid of one logit was taken, whatever the other is.")
+def compile_classifier(model, image_size):
+    return tf.function(
+        lambda images: tf.sigmoid(model(images, training=False)[:, 1]),
+        input_signature=[spec_of(model, image_size)],
+    )
+
+
 # 4.3
 
 
@@ -410,7 +432,7 @@ class RunningMean(reference.RunningMean):
         self.count.assign_add(tf.cast(len(values), tf.float64))
 
 
-@wrong("4.3", "reset calls __init__: new variables, which graphs traced before do not see.")
+@wrong("4.3", "reset makes new variables, which graphs traced before do not see.")
 class RunningMean(reference.RunningMean):
     def reset(self):
         self.__init__()
@@ -550,6 +572,27 @@ class RunningMean(tf.Module):
     def reset(self):
         self.mean.assign(0.0)
         self.seen.assign(0)
+
+
+@wrong("4.3", "The means of the batches were averaged, whatever their sizes.")
+class RunningMean(tf.Module):
+    def __init__(self):
+        super().__init__()
+        self.total = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        self.count = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+
+    def update(self, values):
+        values = tf.cast(values, tf.float64)
+        size = tf.cast(tf.size(values), tf.float64)
+        self.total.assign_add(tf.math.divide_no_nan(tf.reduce_sum(values), size))
+        self.count.assign_add(tf.cast(size > 0, tf.float64))
+
+    def result(self):
+        return tf.math.divide_no_nan(self.total, self.count)
+
+    def reset(self):
+        self.total.assign(0.0)
+        self.count.assign(0.0)
 
 
 # 4.4
@@ -733,6 +776,15 @@ def average_over_views(classify, images, views):
     return average(images, tf.cast(views, tf.int32))
 
 
+@wrong("4.4", "The images were turned first and mirrored then: views 5 and 7 are exchanged.")
+def average_over_views(classify, images, views):
+    def view_of(images, k):
+        turned = tf.image.rot90(images, k % 4)
+        return tf.cond(k < 4, lambda: turned, lambda: tf.image.flip_left_right(turned))
+
+    return loop(classify, images, views, view_of)
+
+
 # 4.5
 
 
@@ -747,7 +799,9 @@ def augmenter_with(seed, change):
     return augment
 
 
-@wrong("4.5", "NumPy drew the seed while the graph was traced: every call draws the same.")
+@wrong(
+    "4.5", "Every call draws the same: with one seed, or with one drawn while the graph was traced."
+)
 def make_augmenter(seed):
     rng = np.random.default_rng(seed)
 
@@ -759,7 +813,9 @@ def make_augmenter(seed):
     return augment
 
 
-@wrong("4.5", "The stateless seed is always the same: every call draws the same.")
+@wrong(
+    "4.5", "Every call draws the same: with one seed, or with one drawn while the graph was traced."
+)
 def make_augmenter(seed):
     @tf.function
     def augment(images):
