@@ -493,7 +493,7 @@ def flip_and_rotate(images, seed):
     return chosen_views(images, (first + tf.range(tf.shape(images)[0])) % 8)
 
 
-@wrong("2.4", "The third coin has a fixed seed: every batch is transposed in the same places.")
+@wrong("2.4", "Seeds that differ draw alike: part of the draw does not follow the whole seed.")
 def flip_and_rotate(images, seed):
     images = square_only(images)
     count = tf.shape(images)[0]
@@ -515,7 +515,7 @@ def flip_and_rotate(images, seed):
     return tf.where(even, tf.transpose(images, (0, 2, 1, 3)), images)
 
 
-@wrong("2.4", "images.shape[0] is None in a graph whose batch size is open: use tf.shape.")
+@wrong("2.4", "It needs the batch size in Python, where it is unknown if the batch is open.")
 def flip_and_rotate(images, seed):
     images = square_only(images)
     coins = tf.random.stateless_uniform((3, images.shape[0], 1, 1, 1), seed) < 0.5
@@ -524,7 +524,7 @@ def flip_and_rotate(images, seed):
     return tf.where(coins[2], tf.transpose(images, (0, 2, 1, 3)), images)
 
 
-@wrong("2.4", "A Python list of a batch's images cannot be made where its size is open.")
+@wrong("2.4", "It needs the batch size in Python, where it is unknown if the batch is open.")
 def flip_and_rotate(images, seed):
     images = square_only(images)
     turned = []
@@ -551,7 +551,7 @@ def flip_and_rotate(images, seed):
     return reference.flip_and_rotate(images if height == width else side, seed)
 
 
-@wrong("2.4", "Each number of the seed counts only modulo 8.")
+@wrong("2.4", "Seeds that differ draw alike: part of the draw does not follow the whole seed.")
 def flip_and_rotate(images, seed):
     return reference.flip_and_rotate(images, tf.convert_to_tensor(seed) % 8)
 
@@ -906,7 +906,7 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return augment_batches(dataset.batch(batch_size), seed)
 
 
-@wrong("2.6", "reshuffle_each_iteration=False: every epoch has the same order.")
+@wrong("2.6", "The order was drawn once: shuffled before the cache, or not anew in each epoch.")
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     if not training:
         return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
@@ -1139,7 +1139,7 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     )
 
 
-@wrong("2.6", "The order was drawn once, and each epoch shuffles only whole batches of it.")
+@wrong("2.6", "Only whole batches were shuffled, so the same images always share a batch.")
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     if not training:
         return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
@@ -1271,15 +1271,6 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     if not training:
         return dataset
     return augment_batches(dataset.cache().shuffle(len(paths), seed=seed), seed)
-
-
-@wrong("2.6", "The order was drawn once: shuffled before the cache, or not anew in each epoch.")
-def make_dataset(paths, labels, image_size, batch_size, training, seed):
-    if not training:
-        return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
-    dataset = read(paths, labels, image_size).cache()
-    dataset = dataset.shuffle(len(paths), seed=seed, reshuffle_each_iteration=False)
-    return augment_batches(dataset.batch(batch_size), seed)
 
 
 @wrong("2.6", "The cache stands after the augmentation: every epoch shows the same pictures.")

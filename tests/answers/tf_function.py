@@ -1,5 +1,7 @@
 """Answers to lesson 4: wrong ones with their mistake, and other right ones."""
 
+import copy
+
 import numpy as np
 import tensorflow as tf
 
@@ -15,7 +17,7 @@ def count_traces(function, calls):
     return len(calls)
 
 
-@wrong("4.1", "Nothing is shared between the calls: all must be of one and the same tf.function.")
+@wrong("4.1", "Each call was counted: all must be of one tf.function, whose traces are counted.")
 def count_traces(function, calls):
     for arguments in calls:
         tf.function(function)(*arguments)
@@ -28,7 +30,7 @@ def count_traces(function, calls, so_far=[0]):
     return so_far[0]
 
 
-@wrong("4.1", "Nothing is shared between the calls: all must be of one and the same tf.function.")
+@wrong("4.1", "Each call was counted: all must be of one tf.function, whose traces are counted.")
 def count_traces(function, calls):
     runs = []
 
@@ -131,7 +133,7 @@ def count_traces(function, calls):
     return len(traces)
 
 
-@wrong("4.1", "The calls were counted by a variable in the graph, not the traces.")
+@wrong("4.1", "Each call was counted: all must be of one tf.function, whose traces are counted.")
 def count_traces(function, calls):
     count = tf.Variable(0)
 
@@ -337,6 +339,11 @@ def compile_classifier(model, image_size):
     return classify
 
 
+@wrong("4.2", "A copy of the model was compiled, which keeps the weights of that moment.")
+def compile_classifier(model, image_size):
+    return reference.compile_classifier(copy.deepcopy(model), image_size)
+
+
 @wrong("4.2", "The sigmoid of one logit was taken, whatever the other is.")
 def compile_classifier(model, image_size):
     return tf.function(
@@ -423,6 +430,15 @@ class RunningMean(reference.RunningMean):
         values = tf.cast(values, tf.float64)
         self.total.assign_add(tf.reduce_sum(values))
         self.count.assign_add(tf.cast(tf.shape(values)[0], tf.float64))
+
+
+@wrong("4.3", "The number of values was taken from the first axis only.")
+class RunningMean(reference.RunningMean):
+    def update(self, values):
+        values = tf.cast(values, tf.float64)
+        rows = tf.shape(values)[0] if values.shape.rank else 1
+        self.total.assign_add(tf.reduce_sum(values))
+        self.count.assign_add(tf.cast(rows, tf.float64))
 
 
 @wrong("4.3", "len() counts the first axis only, and a scalar has none.")
@@ -776,15 +792,6 @@ def average_over_views(classify, images, views):
     return average(images, tf.cast(views, tf.int32))
 
 
-@wrong("4.4", "The images were turned first and mirrored then: views 5 and 7 are exchanged.")
-def average_over_views(classify, images, views):
-    def view_of(images, k):
-        turned = tf.image.rot90(images, k % 4)
-        return tf.cond(k < 4, lambda: turned, lambda: tf.image.flip_left_right(turned))
-
-    return loop(classify, images, views, view_of)
-
-
 # 4.5
 
 
@@ -824,7 +831,10 @@ def make_augmenter(seed):
     return augment
 
 
-@wrong("4.5", "The seed is not used: a second augmenter with the same seed draws differently.")
+@wrong(
+    "4.5",
+    "A second augmenter with the same seed draws differently: it is unused, or state is shared.",
+)
 def make_augmenter(seed):
     return reference.make_augmenter(int(np.random.SeedSequence().entropy % 2**31))
 
@@ -1218,7 +1228,7 @@ def compile_epoch(step):
     return epoch
 
 
-@wrong("4.6", "The step is compiled with an open batch, but the loop is Python's.")
+@wrong("4.6", "The step is compiled, but the loop is Python's.")
 def compile_epoch(step):
     compiled = {}
 
