@@ -77,7 +77,7 @@ def he_normal(shape, seed, dtype=tf.float32):
     return tf.random.normal(shape, stddev=math.sqrt(2 / math.prod(shape[:-1])), dtype=dtype)
 
 
-@wrong("3.1", "The seed went to tf.random.normal, which goes on drawing: a second call differs.")
+@wrong("3.1", "Two calls with seed 0 differ: it counts as none, or its generator goes on drawing.")
 def he_normal(shape, seed, dtype=tf.float32):
     deviation = math.sqrt(2 / math.prod(shape[:-1]))
     return tf.random.normal(shape, stddev=deviation, dtype=dtype, seed=seed)
@@ -111,7 +111,7 @@ def he_normal(shape, seed, dtype=tf.float32):
     return (draws * math.sqrt(2 / np.prod(shape[:-1]))).astype(tf.as_dtype(dtype).as_numpy_dtype)
 
 
-@wrong("3.1", "Seed 0 is treated as no seed: no two runs agree.")
+@wrong("3.1", "Two calls with seed 0 differ: it counts as none, or its generator goes on drawing.")
 def he_normal(shape, seed, dtype=tf.float32):
     rng = np.random.default_rng(seed or None)
     return tf.constant(rng.normal(0, math.sqrt(2 / math.prod(shape[:-1])), shape), dtype)
@@ -132,14 +132,14 @@ def he_normal(shape, seed, dtype=tf.float32):
     return normal(shape, math.sqrt(2 / (math.prod(shape[:-1]) + 1)), seed, dtype)
 
 
-@wrong("3.1", "The standard deviation is 5% less than sqrt(2 / fan-in).")
+@wrong("3.1", "The standard deviation is about 5% too small, as that of clipped draws is.")
 def he_normal(shape, seed, dtype=tf.float32):
     return normal(shape, math.sqrt(1.8 / math.prod(shape[:-1])), seed, dtype)
 
 
 @wrong(
     "3.1",
-    "Clipped at two standard deviations, which makes it narrower, and that was not corrected.",
+    "The standard deviation is about 5% too small, as that of clipped draws is.",
 )
 def he_normal(shape, seed, dtype=tf.float32):
     d = math.sqrt(2 / math.prod(shape[:-1]))
@@ -551,7 +551,7 @@ def max_pool(images, size=2):
     return tf.compat.v1.nn.max_pool_v2(images, size, size, "VALID")
 
 
-@wrong("3.3", "It was computed in NumPy: no gradient comes back.")
+@wrong("3.3", "No gradient comes back.")
 def max_pool(images, size=2):
     images = tf.convert_to_tensor(images)
     height, width, channels = images.shape[1:]
@@ -570,7 +570,7 @@ def max_pool(images, size=2):
     return tf.maximum(reference.max_pool(images, size), tf.constant(-100.0, images.dtype))
 
 
-@wrong("3.3", "No gradient flows back.")
+@wrong("3.3", "No gradient comes back.")
 def max_pool(images, size=2):
     return tf.stop_gradient(reference.max_pool(images, size))
 
@@ -1002,13 +1002,13 @@ def dropout(x, rate, training, seed):
     return tf.where(keep_mask(x, rate, seed), x / (1 - rate + 1e-7), tf.zeros_like(x))
 
 
-@wrong("3.5", "Only the sum of the seed's numbers counts.")
+@wrong("3.5", "The seeds (1, 2) and (2, 1) draw the same: each number must count in its place.")
 def dropout(x, rate, training, seed):
     s = tf.reduce_sum(tf.convert_to_tensor(seed))
     return reference.dropout(x, rate, training, tf.stack([s, 0 * s]))
 
 
-@wrong("3.5", "Only the product of the seed's numbers counts.")
+@wrong("3.5", "The seeds (1, 2) and (2, 1) draw the same: each number must count in its place.")
 def dropout(x, rate, training, seed):
     s = tf.reduce_prod(tf.convert_to_tensor(seed))
     return reference.dropout(x, rate, training, tf.stack([s, 0 * s]))
@@ -1579,9 +1579,7 @@ def head_of(self, features, training, activation=tf.nn.relu):
     return x @ self.w2 + self.b2
 
 
-@wrong(
-    "3.7", "__call__ does not pass training on: model(images, training=True) runs as in inference."
-)
+@wrong("3.7", "__call__ does not pass training on to the base, which runs as in inference.")
 class CNN(reference.CNN):
     def __call__(self, images, training=False):
         return self.head(self.features(images, False), False)
@@ -1593,7 +1591,7 @@ class CNN(reference.CNN):
         return self.head(self.features(images, training), False)
 
 
-@wrong("3.7", "__call__ passes training on to the head only: the base runs as in inference.")
+@wrong("3.7", "__call__ does not pass training on to the base, which runs as in inference.")
 class CNN(reference.CNN):
     def __call__(self, images, training=False):
         return self.head(self.features(images, False), training)
@@ -1713,7 +1711,10 @@ class CNN(reference.CNN):
         return head_of(self, features, training, tf.nn.leaky_relu)
 
 
-@wrong("3.7", "Dropout stands before the first dense layer.")
+@wrong(
+    "3.7",
+    "Hidden values that are kept are not scaled up: dropout stands elsewhere, or does not scale.",
+)
 class CNN(reference.CNN):
     def head(self, features, training):
         x = features
@@ -1840,7 +1841,10 @@ class CNN(reference.CNN):
         return x @ self.w2 + self.b2
 
 
-@wrong("3.7", "What dropout keeps is not scaled up.")
+@wrong(
+    "3.7",
+    "Hidden values that are kept are not scaled up: dropout stands elsewhere, or does not scale.",
+)
 class CNN(reference.CNN):
     def head(self, features, training):
         x = tf.nn.relu(features @ self.w1 + self.b1)

@@ -1231,7 +1231,7 @@ def train_step(model, optimizer, images, labels, max_norm=1.0):
     return reference.train_step(model, optimizer, images, labels, max_norm)
 
 
-@wrong("5.7", "The loss was computed in a pass of its own: the statistics moved twice.")
+@wrong("5.7", "The statistics moved twice: the model ran twice in training mode.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss = softmax_cross_entropy(model(images, training=True), labels)
     _, gradients = reference.loss_and_gradients(model, images, labels)
@@ -1239,7 +1239,7 @@ def train_step(model, optimizer, images, labels, max_norm=5.0):
     return loss
 
 
-@wrong("5.7", "After the update the model ran in training mode again: the statistics moved twice.")
+@wrong("5.7", "The statistics moved twice: the model ran twice in training mode.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss = reference.train_step(model, optimizer, images, labels, max_norm)
     model(images, training=True)
@@ -1384,7 +1384,7 @@ def saliency_map(model, images):
     return tf.reduce_max(tf.convert_to_tensor(images), axis=-1)
 
 
-@wrong("5.8", "The images were cast to float32.")
+@wrong("5.8", "The map came back in float32 whatever the images were.")
 def saliency_map(model, images):
     return reference.saliency_map(model, tf.cast(images, tf.float32))
 
