@@ -833,7 +833,7 @@ def make_augmenter(seed):
 
 @wrong(
     "4.5",
-    "A second augmenter with the same seed draws differently: it is unused, or state is shared.",
+    "A second augmenter with the same seed draws differently: the seed is unused, or shared.",
 )
 def make_augmenter(seed):
     return reference.make_augmenter(int(np.random.SeedSequence().entropy % 2**31))
