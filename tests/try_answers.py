@@ -3,7 +3,8 @@
     python -m tests.try_answers                    all of them
     python -m tests.try_answers cnn_model 3.2      a module, an exercise
     python -m tests.try_answers --whole            every test, also after the first that rejects
-    python -m tests.try_answers --store            all, whole: the learners' diagnosis is made of it
+    python -m tests.try_answers --store            all, whole, and the nonsense: the learners'
+                                                   diagnosis is made of it
     python -m tests.try_answers --one-in 20        each twentieth of the wrong answers
     python -m tests.try_answers --nonsense         what no exercise should return, in their place
     python -m tests.try_answers --json FILE        for machines
@@ -206,11 +207,11 @@ def known_of(number: str, results: Iterable[dict[str, Any]]) -> diagnosis.Known:
 
 
 def sources_digest() -> str:
-    """A digest of all that the behaviour of an answer depends on, but for the libraries."""
+    """A digest of all that the behaviour of answers and nonsense depends on, but for libraries."""
     modules = malaria.LESSON_MODULES
     grading = Path(diagnosis.__file__).parent
     files = [
-        *(malaria.TESTS / f"{k}.py" for k in SHARED_BY_TESTS),
+        *(malaria.TESTS / f"{k}.py" for k in (*SHARED_BY_TESTS, "nonsense")),
         *(malaria.TESTS / f"test_{module}.py" for module in modules),
         *(malaria.TESTS / "answers" / f"{module}.py" for module in modules),
         *(malaria.REFERENCE / f"{module}.py" for module in modules),
@@ -276,6 +277,8 @@ def main() -> None:
     whole = arguments.whole or arguments.store
     kind = "nonsense" if arguments.nonsense else ""
     results = try_answers(chosen, whole, arguments.one_in, kind)
+    if arguments.store:
+        results += try_answers(chosen, kind="nonsense")
     misjudged = 0
     for result in results:
         ok = rightly_judged(result)
