@@ -14,6 +14,7 @@ what the learner would read is printed.
 """
 
 import argparse
+import ast
 import hashlib
 import json
 import os
@@ -207,7 +208,10 @@ def known_of(number: str, results: Iterable[dict[str, Any]]) -> diagnosis.Known:
 
 
 def sources_digest() -> str:
-    """A digest of all that the behaviour of answers and nonsense depends on, but for libraries."""
+    """A digest of all that the behaviour of answers and nonsense depends on, but for libraries.
+
+    Docstrings and comments are none of it, so that a lesson's words can be changed alone.
+    """
     modules = malaria.LESSON_MODULES
     grading = Path(diagnosis.__file__).parent
     files = [
@@ -217,8 +221,17 @@ def sources_digest() -> str:
         *(malaria.REFERENCE / f"{module}.py" for module in modules),
         *(grading / f"{name}.py" for name in ("judge", "checksum", "diagnosis")),
     ]
-    text = "".join(file.read_text(encoding="utf-8") for file in files)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    code = "".join(code_of(file.read_text(encoding="utf-8")) for file in files)
+    return hashlib.sha256(code.encode()).hexdigest()[:16]
+
+
+def code_of(source: str) -> str:
+    """What Python makes of a module's text, which docstrings and comments do not change."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+            del node.body[0]
+    return ast.dump(tree)
 
 
 def store(results: list[dict[str, Any]]) -> None:

@@ -18,7 +18,7 @@ from malaria.given.grading.diagnosis import BEHAVIOUR, Behaviour, Mistake, find,
 from malaria.given.grading.outcome import Outcome, Record
 from tests import answers
 from tests.course.submissions import submission
-from tests.try_answers import records_in, sources_digest, verdict_on
+from tests.try_answers import code_of, records_in, sources_digest, verdict_on
 
 FEWEST_WRONG = 5  # for each exercise
 
@@ -108,6 +108,13 @@ def test_each_answer_has_the_name_of_its_exercise(results):
 def test_the_stored_behaviour_is_that_of_these_answers():
     """After a change in tests, answers or solutions: `make behaviour`."""
     assert stored_behaviour()["of"] == sources_digest()
+
+
+def test_what_is_stored_depends_on_code_alone():
+    """Not on docstrings and comments; on the text that an answer or a test gives."""
+    code = code_of('def f():\n    """It is."""\n    return 1  # why\n')
+    assert code == code_of('def f():\n    """It was."""\n    return 1\n')
+    assert code != code_of('def f():\n    """It is."""\n    return "1"\n')
 
 
 @pytest.mark.slow
