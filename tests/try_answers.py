@@ -229,7 +229,8 @@ def code_of(source: str) -> str:
     """What Python makes of a module's text, which docstrings and comments do not change."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+        documented = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        if documented and ast.get_docstring(node):
             del node.body[0]
     return ast.dump(tree)
 
