@@ -1,8 +1,9 @@
 """Run the lessons on the reference and store their outputs: `python -m tools.notebooks`.
 
 For maintainers. A second run leaves no diff, because what varies from run to run is kept as it was
-stored: the outputs of cells that nbval does not compare (`# NBVAL_IGNORE_OUTPUT`) and of those with
-the tag `varies`, whose picture shows times or a long training. `--fresh` stores these anew as well.
+stored: the outputs of the cells with the tag `nbval-ignore-output`, which nbval does not compare.
+`--fresh` stores these anew as well. The cells that check an exercise are stored without a verdict:
+whoever opens the lesson for the first time has not begun.
 """
 
 import argparse
@@ -15,15 +16,14 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from malaria import PROJECT
+from malaria.given.system.installed import refuse_another_copy
 
 LESSONS = PROJECT / "lessons"
-IGNORED = "# NBVAL_IGNORE_OUTPUT"
-VARIES = "varies"
+NOT_COMPARED = "nbval-ignore-output"
 LONGEST_CELL = 3600  # seconds, on a busy machine
 # The same in every lesson. Where nobody has installed the course, as in Colab, it does so; a
 # running Python looks for newly installed packages only if it is told to.
 FIRST_CELL = """\
-# NBVAL_IGNORE_OUTPUT
 import importlib.util
 
 if importlib.util.find_spec("malaria") is None:  # as in Colab: fetch the course and install it
@@ -57,9 +57,14 @@ def first_cell(sources):
     return FIRST_CELL.format(address=address(), names="begin, check" if checks else "begin")
 
 
+def is_check(cell):
+    """Whether a cell grades an exercise, and does nothing else."""
+    return cell.source.startswith("check(")
+
+
 def varies(cell):
     """Whether a cell's outputs may differ from run to run."""
-    return cell.source.startswith(IGNORED) or VARIES in cell.metadata.get("tags", [])
+    return NOT_COMPARED in cell.metadata.get("tags", [])
 
 
 def executed(stored):
@@ -74,6 +79,9 @@ def executed(stored):
     notebook = nbformat.from_dict(stored)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     code[0].source = first_cell([cell.source for cell in code])
+    for cell in code:
+        if cell is code[0] or is_check(cell):
+            cell.metadata["tags"] = [NOT_COMPARED]
     # The kernel of this environment, whatever else the user has installed.
     environment = os.environ | {"MALARIA_MODULES": "solutions", "JUPYTER_PREFER_ENV_PATH": "1"}
     client = NotebookClient(
@@ -86,7 +94,7 @@ def executed(stored):
     )
     client.execute(env=environment)
     for cell in code:
-        cell.outputs = tidy(cell.outputs)
+        cell.outputs = [] if is_check(cell) else tidy(cell.outputs)
     notebook.metadata = nbformat.from_dict(METADATA)
     return notebook
 
@@ -108,10 +116,10 @@ def tidy(outputs):
 
 def keep_what_varies(notebook, stored):
     """Give the cells of `notebook` that vary the outputs that they have in `stored`, if any."""
-    outputs = {cell.id: cell.outputs for cell in stored.cells if cell.cell_type == "code"}
+    before = {(cell.id, cell.source): cell.get("outputs") for cell in stored.cells}
     for cell in notebook.cells:
-        if cell.cell_type == "code" and varies(cell) and outputs.get(cell.id):
-            cell.outputs = tidy(outputs[cell.id])
+        if cell.cell_type == "code" and varies(cell) and not is_check(cell):
+            cell.outputs = tidy(before.get((cell.id, cell.source)) or cell.outputs)
 
 
 def main():
@@ -120,6 +128,10 @@ def main():
     parser.add_argument("which", nargs="*", type=int, help="numbers of lessons")
     parser.add_argument("--fresh", action="store_true", help="store what varies anew as well")
     arguments = parser.parse_args()
+    try:
+        refuse_another_copy()
+    except ValueError as error:
+        sys.exit(str(error))
     failed = False
     for path in sorted(LESSONS.glob("*.ipynb")):
         if arguments.which and int(path.name[0]) not in arguments.which:

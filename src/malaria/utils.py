@@ -30,6 +30,7 @@ from malaria.given.pictures import (
     plot_paths,
     plot_roc,
     plot_split,
+    show,
     show_cells,
     show_saliency,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "plot_roc",
     "plot_split",
     "practice_cells",
+    "show",
     "show_cells",
     "show_saliency",
 ]

@@ -215,12 +215,12 @@ def test_a_child_that_always_has_something_to_say_is_killed_in_time():
 
 @forks
 def test_a_child_that_is_killed_says_where_it_was():
-    """The innermost line first."""
+    """The innermost line first; more than once, unless the machine is too busy for that."""
     found = ended(writing(b"", then=work), limit=1.0)
     assert found.end is End.TIMED_OUT
+    assert 1 <= len(found.stacks) <= len(isolation.WARNED)
     for stack in found.stacks:
         assert os.path.basename(stack.places[0][0]) == "test_isolation.py"
-    assert len(found.stacks) == len(isolation.WARNED)
 
 
 @forks

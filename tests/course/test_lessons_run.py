@@ -18,7 +18,7 @@ from PIL import Image
 from malaria import LESSON_MODULES, PROJECT
 from malaria.given.exercises import EXERCISES
 from tests.course.submissions import stubs, submission
-from tools.notebooks import LESSONS, executed, keep_what_varies, varies
+from tools.notebooks import LESSONS, executed, is_check, keep_what_varies, varies
 
 pytestmark = pytest.mark.slow
 
@@ -123,8 +123,8 @@ def test_the_lessons_are_the_same_for_another_right_implementation(tmp_path):
 def test_a_lesson_is_red_while_an_exercise_is_unwritten(path, tmp_path):
     """Each of them makes the cell fail that checks it."""
     status, cells = nbval([path], stubs(tmp_path))
-    sources = [cell.source for cell in code_cells(nbformat.read(path, as_version=4))]
-    checks = [verdict for verdict, s in zip(cells, sources, strict=True) if s.startswith("check(")]
+    stored = code_cells(nbformat.read(path, as_version=4))
+    checks = [verdict for verdict, cell in zip(cells, stored, strict=True) if is_check(cell)]
     assert (status, set(checks)) == (1, {"FAILED"})
     assert len(checks) == len([e for e in EXERCISES if e.module == path.stem[2:]])
 
@@ -142,7 +142,7 @@ def test_a_lesson_is_red_for_wrong_answers(path, tmp_path):
     answers = [answer for answer in WRONG if answer.module == path.stem[2:]]
     notebook = nbformat.read(path, as_version=4)
     first, *others = code_cells(notebook)
-    check_of = {c.source[7:-2]: c for c in others if c.source.startswith("check(")}
+    check_of = {c.source[7:-2]: c for c in others if is_check(c)}
     notebook.cells = [first]
     choice = str(tmp_path / "wrong_answer")
     for k in range(0, len(answers), 2):

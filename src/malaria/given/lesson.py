@@ -8,6 +8,7 @@ import sys
 import malaria
 from malaria.given.exercises import BY_NUMBER, exercise_of
 from malaria.given.exercises.markers import unwritten
+from malaria.given.grading.outcome import Outcome
 from malaria.given.system.installed import refuse_another_copy
 from malaria.given.system.quiet_start import import_tensorflow
 
@@ -45,6 +46,17 @@ def modules_in_words():
     return f"Modules in use: {folder.name}."
 
 
+class NotDone(Exception):
+    """What keeps a cell from going on, in words: a notebook shows these and no traceback.
+
+    It is an exception so that a cell that needs a right answer fails where nbval runs it.
+    """
+
+    def _render_traceback_(self):
+        """IPython asks for these lines in place of a traceback."""
+        return [str(self)]
+
+
 class Gaps:
     """What a notebook lacks because of exercises that are not written yet."""
 
@@ -69,10 +81,11 @@ class Gaps:
         if "matplotlib.pyplot" in sys.modules:  # a figure that was begun would be shown half drawn
             sys.modules["matplotlib.pyplot"].close("all")
         exercise = BY_NUMBER[number]
-        print(
+        words = NotDone(
             f"This cell needs exercise {number}: write {exercise.name} in"
             f" {exercise.place}, then run on from there."
         )
+        shell.showtraceback((NotDone, words, None))
 
     def cause(self, error):
         """The number of the unwritten exercise behind an error, or None."""
@@ -101,6 +114,9 @@ def check(number):
 
     Args:
         number: The exercise, such as "3.2".
+
+    Raises:
+        NotDone: It is not done and right; the words say what is missing.
     """
     try:
         from malaria.given.grading.desk import grade_in
@@ -110,11 +126,12 @@ def check(number):
         refuse_without_assertions()
         verdict = grade_in(_worker(), exercise_of(number).number)
     except ValueError as error:
-        print(error)
+        raise NotDone(str(error)) from None
     except KeyboardInterrupt:
-        print(f"The check of exercise {number} was stopped.")
-    else:
-        print(verdict.text(WIDTH))
+        raise NotDone(f"The check of exercise {number} was stopped.") from None
+    if verdict.outcome is not Outcome.DONE:
+        raise NotDone(verdict.text(WIDTH))
+    print(verdict.text(WIDTH))
 
 
 @functools.cache

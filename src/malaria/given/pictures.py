@@ -1,8 +1,10 @@
 """Given: the pictures of the lessons and of the run report.
 
-Each function returns a matplotlib figure; a notebook's `plt.show()` shows it. matplotlib is
-imported when the first is drawn.
+Each function returns a matplotlib figure; `show` shows it in a notebook, with a description in
+words. matplotlib is imported when the first is drawn.
 """
+
+import html
 
 import numpy as np
 from PIL import Image
@@ -27,6 +29,26 @@ def _styled(lines):
             f" {', '.join(map(str, lines))}."
         )
     return [(*line, *style) for line, style in zip(lines.items(), STYLES, strict=False)]
+
+
+def show(description):
+    """Show the figure that was drawn last, and fold its description in below it.
+
+    The description is stored as the picture's alternative text as well, which pages made from a
+    notebook have; JupyterLab leaves it out.
+
+    Args:
+        description: What the picture shows, for those who cannot see it: a sentence or two.
+    """
+    import matplotlib.pyplot as plt
+    from IPython.display import display
+
+    figure = plt.gcf()
+    display(figure, metadata={"image/png": {"alt": description}})
+    plt.close(figure)
+    words = html.escape(description)
+    folded = f"<details><summary>The picture in words</summary>{words}</details>"
+    display({"text/html": folded, "text/plain": description}, raw=True)
 
 
 def show_cells(images, titles=None, columns=8, size=1.15):
