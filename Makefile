@@ -39,7 +39,7 @@ stubs: .venv/installed  ## make the stubs in src/malaria anew from solutions/
 notebooks: .venv/installed  ## run all lessons on the reference and store what they print
 	$(BIN)/python -m tools.notebooks
 
-behaviour: .venv/installed  ## try all wrong answers and store what the tests say of each
+behaviour: .venv/installed  ## try the wrong answers of changed modules, store what the tests say
 	$(BIN)/python -m tests.try_answers --store
 
 constraints: .venv/installed  ## choose the newest versions of all libraries for constraints.txt

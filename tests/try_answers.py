@@ -3,8 +3,9 @@
     python -m tests.try_answers                    all of them
     python -m tests.try_answers cnn_model 3.2      a module, an exercise
     python -m tests.try_answers --whole            every test, also after the first that rejects
-    python -m tests.try_answers --store            all, whole, and the nonsense: the learners'
-                                                   diagnosis is made of it
+    python -m tests.try_answers --store            those of each module that has changed, whole,
+                                                   and the nonsense: the diagnosis is made of it
+    python -m tests.try_answers --store cnn_model  those of a module, changed or not
     python -m tests.try_answers --one-in 20        each twentieth of the wrong answers
     python -m tests.try_answers --nonsense         what no exercise should return, in their place
     python -m tests.try_answers --json FILE        for machines
@@ -207,22 +208,33 @@ def known_of(number: str, results: Iterable[dict[str, Any]]) -> diagnosis.Known:
     return diagnosis.Known(drawn, mistakes)
 
 
-def sources_digest() -> str:
-    """A digest of all that the behaviour of answers and nonsense depends on, but for libraries.
+def sources_digest(module: str) -> str:
+    """A digest of what a module's answers and nonsense depend on, but for libraries.
 
-    Docstrings and comments are none of it, so that a lesson's words can be changed alone.
+    Docstrings and comments are none of it, so that a lesson's words can be changed alone. A module
+    may import those before it, and nothing that comes later in the course.
     """
-    modules = malaria.LESSON_MODULES
+    up_to_it = malaria.LESSON_MODULES[: malaria.LESSON_MODULES.index(module) + 1]
     grading = Path(diagnosis.__file__).parent
     files = [
         *(malaria.TESTS / f"{k}.py" for k in (*SHARED_BY_TESTS, "nonsense")),
-        *(malaria.TESTS / f"test_{module}.py" for module in modules),
-        *(malaria.TESTS / "answers" / f"{module}.py" for module in modules),
-        *(malaria.REFERENCE / f"{module}.py" for module in modules),
+        *(malaria.TESTS / folder for folder in (f"test_{module}.py", f"answers/{module}.py")),
+        *(malaria.REFERENCE / f"{name}.py" for name in up_to_it),
         *(grading / f"{name}.py" for name in ("judge", "checksum", "diagnosis")),
     ]
     code = "".join(code_of(file.read_text(encoding="utf-8")) for file in files)
     return hashlib.sha256(code.encode()).hexdigest()[:16]
+
+
+def outdated() -> list[str]:
+    """The modules of which something else is stored than their answers would do now."""
+    of = stored()["of"]
+    return [name for name in malaria.LESSON_MODULES if of.get(name) != sources_digest(name)]
+
+
+def stored() -> dict[str, Any]:
+    """The content of `behaviour.json`."""
+    return json.loads(diagnosis.BEHAVIOUR.read_text(encoding="utf-8"))
 
 
 def code_of(source: str) -> str:
@@ -235,13 +247,17 @@ def code_of(source: str) -> str:
     return ast.dump(tree)
 
 
-def store(results: list[dict[str, Any]]) -> None:
-    """Write `behaviour.json`."""
-    known = {number: known_of(number, of) for number, of in by_number(results).items()}
+def store(modules: Iterable[str], results: list[dict[str, Any]]) -> None:
+    """Write what came out of some modules into `behaviour.json`."""
+    before = stored()
+    known = {number: known_of(number, of)._asdict() for number, of in by_number(results).items()}
     content = {
         "made by": "python -m tests.try_answers --store",
-        "of": sources_digest(),
-        "exercises": {number: one._asdict() for number, one in known.items()},
+        "of": before["of"] | {name: sources_digest(name) for name in modules},
+        "exercises": {
+            exercise.number: known.get(exercise.number) or before["exercises"][exercise.number]
+            for exercise in EXERCISES
+        },
     }
     with whole_file(diagnosis.BEHAVIOUR) as unfinished:
         text = json.dumps(content, ensure_ascii=False) + "\n"
@@ -281,13 +297,14 @@ def main() -> None:
     parser.add_argument("--one-in", type=int, metavar="N")
     parser.add_argument("--json", metavar="FILE")
     arguments = parser.parse_args()
-    chosen = [
-        exercise.number
-        for exercise in EXERCISES
-        if not arguments.which or {exercise.number, exercise.module} & set(arguments.which)
-    ]
-    if arguments.store and (arguments.which or arguments.one_in or arguments.nonsense):
-        parser.error("--store takes all answers")
+    which = arguments.which or (outdated() if arguments.store else malaria.LESSON_MODULES)
+    part = not set(which) <= set(malaria.LESSON_MODULES)
+    if arguments.store and (part or arguments.one_in or arguments.nonsense):
+        parser.error("--store takes all answers of a module")
+    if not which:
+        print("What is stored is of these answers, these tests and this reference.")
+        return
+    chosen = [e.number for e in EXERCISES if {e.number, e.module} & set(which)]
     whole = arguments.whole or arguments.store
     kind = "nonsense" if arguments.nonsense else ""
     results = try_answers(chosen, whole, arguments.one_in, kind)
@@ -304,7 +321,7 @@ def main() -> None:
             print(f"            {sentence}")
     print(f"{len(results)} answers, {misjudged} misjudged")
     if arguments.store and not misjudged:
-        store(results)
+        store(which, results)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(results, file, indent=1)
