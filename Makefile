@@ -19,8 +19,8 @@ help:  ## list these
 demo: .venv/installed  ## from nothing to a trained classifier with a report
 	$(BIN)/malaria train --modules solutions --out runs/demo --resume
 
-lessons: .venv/installed  ## open JupyterLab at lesson 1
-	$(BIN)/jupyter lab --ServerApp.root_dir=. lessons/1_train_test_split.ipynb
+lessons: .venv/installed  ## open JupyterLab at lesson 0
+	$(BIN)/jupyter lab --ServerApp.root_dir=. lessons/0_tensors.ipynb
 
 test: .venv/installed  ## run all of the project's tests, on the reference
 	$(BIN)/ruff check

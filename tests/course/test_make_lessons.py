@@ -5,7 +5,7 @@ import shlex
 
 from jupyter_server.serverapp import ServerApp
 
-from malaria import LESSON_MODULES, PROJECT
+from malaria import PROJECT
 
 
 def test_the_modules_can_be_opened_beside_the_lessons(monkeypatch):
@@ -16,5 +16,5 @@ def test_the_modules_can_be_opened_beside_the_lessons(monkeypatch):
     server = ServerApp()
     server.parse_command_line(arguments)
     assert server.root_dir == str(PROJECT)
-    assert server.file_to_run == str(PROJECT / "lessons" / f"1_{LESSON_MODULES[0]}.ipynb")
-    assert server._resolve_file_to_run_and_root_dir() == f"lessons/1_{LESSON_MODULES[0]}.ipynb"
+    assert server.file_to_run == str(PROJECT / "lessons" / "0_tensors.ipynb")
+    assert server._resolve_file_to_run_and_root_dir() == "lessons/0_tensors.ipynb"
