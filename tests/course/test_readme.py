@@ -117,15 +117,28 @@ def test_the_exit_statuses_are_those_of_the_commands():
 
 def test_the_numbers_of_exercises_and_answers_are_true():
     """Counted where they are stored."""
-    assert f"with {len(EXERCISES)} exercises" in README
-    assert f"marks all {len(EXERCISES)} as" in README
+    prose = " ".join(README.split())
+    assert f"with {len(EXERCISES)} exercises" in prose
+    assert f"marks all {len(EXERCISES)} as" in prose
     for lesson, module in enumerate(LESSON_MODULES, start=1):
         assert f"| {lesson} " in README
         assert f"`{module}.py` | `pytest tests/test_{module}.py`" in README
     stored = json.loads(BEHAVIOUR.read_text(encoding="utf-8"))["exercises"]
     answers = sum(len(exercise["mistakes"]) for exercise in stored.values())
-    claimed = int(re.search(r"more than (\d+) wrong answers", README)[1])
+    claimed = int(re.search(r"more than (\d+) wrong answers", prose)[1])
     assert claimed < answers <= claimed + 100, f"{answers} wrong answers are stored"
+
+
+def test_the_hours_are_those_that_lessons_and_manifest_announce():
+    """To the nearest hour, for the sum of estimates is not known any better."""
+    reading = 0
+    for lesson in (PROJECT / "lessons").glob("*.ipynb"):
+        text = lesson.read_text(encoding="utf-8")
+        reading += int(re.search(r"\*\*Time\*\* (?:about )?(\d+) minutes", text)[1])
+    exercises = sum(exercise.minutes for exercise in EXERCISES)
+    claimed = re.search(r"about (\d+) hours in all, (\w+) of them for reading", README)
+    assert abs(60 * int(claimed[1]) - reading - exercises) <= 45
+    assert abs(60 * ("four", "five", "six").index(claimed[2]) + 240 - reading) <= 45
 
 
 def test_the_time_limit_is_the_one_that_is_in_force():
@@ -140,7 +153,9 @@ def test_the_measured_figures_are_those_that_were_stored():
     def mean(values):
         return f"{sum(values) / len(values):.3f}"
 
-    assert f"AUC of {mean(measured['practice to real']['auc'])} on real cells" in README
+    assert f"AUC of {mean(measured['practice to real']['auc'])} on real cells" in " ".join(
+        README.split()
+    )
     half = measured["half of the real set"]
     for name in ("network", "dark-spot rule"):
         row = next(line for line in README.splitlines() if line.startswith("|") and name in line)
