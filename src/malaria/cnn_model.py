@@ -30,8 +30,8 @@ def he_normal(shape, seed, dtype=tf.float32):
         dtype: The dtype of the weights.
 
     Returns:
-        A tensor: normal, mean 0, standard deviation sqrt(2 / fan-in), where the fan-in is the
-        number of values that one output sees: the whole receptive field, all inputs.
+        A tensor of that shape: normal, mean 0, standard deviation sqrt(2 / fan-in). The fan-in is
+        the number of values that one output sees: the whole window, all input channels.
 
     Examples:
         >>> weights = he_normal((200, 1000), seed=0)
@@ -40,18 +40,21 @@ def he_normal(shape, seed, dtype=tf.float32):
         >>> round(float(tf.math.reduce_std(weights)), 2)  # each output sees 200 values
         0.1
     """
-    raise NotImplementedError("Exercise 3.1: draw with deviation sqrt(2 / fan-in)")
+    raise NotImplementedError("Exercise 3.1: draw with standard deviation sqrt(2 / fan-in)")
 
 
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
-    """Convolution (in fact cross-correlation, as in `tf.nn.conv2d`) by patches and one product [2].
+    """Convolution (strictly, cross-correlation, as in `tf.nn.conv2d`) by im2col [2].
+
+    That is: each window of the images as a row, and one matrix product for all of them.
 
     Args:
-        images: `(B, H, W, C)`, float.
-        kernel: `(h, w, C, F)`, of the same dtype.
+        images: `(B, H, W, C)`, float. In a graph B may be open (None).
+        kernel: `(h, w, C, F)`: F filters, of the same dtype.
         bias: `(F,)`, of the same dtype.
-        stride: The step between patches, in pixels, an int.
-        padding: "SAME" (zeros around, so that H' = ceil(H / stride)) or "VALID" (no zeros).
+        stride: The step between windows, down and across, in pixels, an int of at least 1.
+        padding: "SAME": zeros around the images, as `tf.nn.conv2d` puts them, so that
+            H' = ceil(H / stride). "VALID": no zeros, so that H' = floor((H - h) / stride) + 1.
 
     Returns:
         `(B, H', W', F)`, of the same dtype.
@@ -82,8 +85,9 @@ def max_pool(images, size=2):
     """The maximum of each square of `size` x `size` pixels, square beside square.
 
     Args:
-        images: `(B, H, W, C)`, float, with static H, W and C.
-        size: The side of the square, in pixels, an int. Rows and columns left over are cropped.
+        images: `(B, H, W, C)`, float, with static H, W and C; in a graph B may be open (None).
+        size: The side of the square, in pixels, an int. Rows left over at the bottom and columns
+            left over at the right are cropped.
 
     Returns:
         `(B, H // size, W // size, C)`, of the same dtype.
@@ -107,18 +111,21 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     """Normalise each channel by the batch in training, by moving statistics in inference [3].
 
     Args:
-        x: `(..., C)`, float.
+        x: `(..., C)`, float; often `(B, H, W, C)`, and in a graph B may be open (None). The
+            statistics of a channel are taken over all axes but the last.
         gamma, beta: The learned scale and shift, `(C,)`.
-        moving_mean, moving_variance: The statistics so far, `(C,)`.
+        moving_mean, moving_variance: The statistics so far, `(C,)`, tensors or variables. Nothing
+            is assigned to them here.
         training: A bool.
-        momentum: The weight of the old statistics in the new ones. 0.95 forgets a batch after some
-            20 steps: with a few hundred steps in all, the customary 0.99 would still remember the
-            untrained network.
-        epsilon: Added to the variance, so that a constant channel does not divide by 0.
+        momentum: The weight of the old statistics in the new ones, in [0, 1]. With 0.95 a batch
+            still counts for a third of its weight after 20 more: with a few hundred steps in all,
+            the customary 0.99 would still remember the untrained network.
+        epsilon: Added to the variance, so that a constant channel does not lead to a division by 0.
 
     Returns:
-        `(y, new_mean, new_variance)`: y as x; the new moving statistics, `(C,)`: outside training
-        the old ones, unchanged. The variance is that of the population in both uses.
+        `(y, new_mean, new_variance)`: y, of the shape and dtype of x, and the new moving
+        statistics, `(C,)` each: in inference the old ones, unchanged to the last bit. The variance
+        is that of the population (divided by the number of values) in y and in the new statistics.
 
     Examples:
         >>> one, zero = tf.ones(1), tf.zeros(1)
@@ -136,9 +143,10 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
 def fused_batch_norm(
     x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3
 ):
-    """`batch_norm` in a single operation, a third faster in training: float32 `(B, H, W, C)` only.
+    """`batch_norm` in a single operation, a third faster in training. Given: not an exercise.
 
-    It stands to `batch_norm` as `tf.nn.conv2d` stands to `conv2d`.
+    It is for the blocks of the network only: x must be float32 and `(B, H, W, C)`. It is to
+    `batch_norm` what `tf.nn.conv2d` is to `conv2d`.
     """
     if not training:
         y, *_ = tf.compat.v1.nn.fused_batch_norm(
@@ -159,10 +167,11 @@ def dropout(x, rate, training, seed):
     """Drop each value with probability `rate` in training, and scale up the others [4].
 
     Args:
-        x: Any shape, float.
-        rate: The probability to drop a value, a float in [0, 1).
+        x: Any shape, float. In a graph its batch size may be open (None).
+        rate: The probability that a value is dropped, a float in [0, 1).
         training: A bool. Outside training x comes back unchanged.
-        seed: A stateless seed, shape `(2,)`, int. The same seed drops the same values.
+        seed: A stateless seed, shape `(2,)`, int, possibly a tensor. The same seed drops the same
+            values.
 
     Returns:
         A tensor of the shape and dtype of x, with the same expected value.
@@ -187,14 +196,15 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     """The mean cross-entropy between the softmax of the logits and the labels.
 
     Args:
-        logits: `(B, K)`, float, any size: finite even at +-1000.
+        logits: `(B, K)`, float, of any size: the loss and its gradient are finite even at +-1000.
+            In a graph B may be open (None).
         labels: `(B,)`, int, in [0, K).
         label_smoothing: The share of each label's weight that is spread evenly over all K classes,
             the label's own included: it keeps a network from betting everything on a label that may
             be wrong. A float in [0, 1]; 0 leaves the labels as they are.
 
     Returns:
-        A scalar of the dtype of `logits`, not negative.
+        A scalar of the dtype of `logits`, in nats, not negative.
 
     Examples:
         >>> undecided = tf.zeros((1, 2))
@@ -224,7 +234,10 @@ class ConvBlock(tf.Module):
         self.moving_variance = tf.Variable(tf.ones(outputs, dtype), trainable=False)
 
     def __call__(self, x, training):
-        """`(B, H, W, inputs)` to `(B, H // 2, W // 2, outputs)`."""
+        """`(B, H, W, inputs)` to `(B, H // 2, W // 2, outputs)`.
+
+        In training the new moving statistics are stored in their variables.
+        """
         raise NotImplementedError("Exercise 3.7: convolve, normalise, pool, ReLU")
 
 
@@ -262,13 +275,14 @@ class CNN(tf.Module):
 
         Args:
             image_size: The side S of the images, in pixels.
-            channels: The number of channels of each block; each block halves the side.
-            hidden: The width of the head's first layer.
+            channels: The number of output channels of each block; each block halves the side.
+            hidden: The number of outputs of the head's first layer.
             dropout: The rate of dropout between the head's layers, in [0, 1).
             seed: An int, for the initial weights and the dropout masks.
             dtype: The dtype of weights, images and logits.
-            mean, std: Each channel's mean and standard deviation over the training images, `(3,)`.
-                Where given, images are standardised first, and a saved model carries them along.
+            mean, std: Each channel's mean and standard deviation over the training images, `(3,)`,
+                as `channel_statistics` returns them, or None. If they are given, images are
+                standardised first, and a saved model carries both along.
 
         Raises:
             ValueError: The images are too small for so many blocks, the rate is not in [0, 1), or
@@ -292,11 +306,15 @@ class CNN(tf.Module):
         raise NotImplementedError("Exercise 3.7: the blocks, then two dense layers, each its seed")
 
     def features(self, images, training):
-        """The base: `(B, S, S, 3)` in [0, 1] to `(B, F)`."""
+        """The base: `(B, S, S, 3)` in [0, 1] to features `(B, F)`, one row for each image.
+
+        Standardises the images first, if the network was given a mean and a standard deviation. F
+        depends on how the last block's output becomes a row: flattened, or pooled over all places.
+        """
         raise NotImplementedError("Exercise 3.7: standardise, run the blocks, one row an image")
 
     def head(self, features, training):
-        """The head: `(B, F)` to logits `(B, 2)`."""
+        """The head: features `(B, F)` to raw logits `(B, 2)`, with no softmax on them."""
         raise NotImplementedError("Exercise 3.7: dense, ReLU, dropout (every call anew), dense")
 
     def __call__(self, images, training=False):

@@ -22,6 +22,8 @@ from malaria.given.pictures import (
     BLUE,
     GREY,
     ORANGE,
+    draw_convolution,
+    draw_network,
     overlay,
     plot_bars,
     plot_broadcast,
@@ -33,6 +35,7 @@ from malaria.given.pictures import (
     plot_split,
     show,
     show_cells,
+    show_maps,
     show_saliency,
 )
 
@@ -48,6 +51,8 @@ __all__ = [
     "check_image",
     "check_images",
     "draw_cells",
+    "draw_convolution",
+    "draw_network",
     "find_cells",
     "is_image_name",
     "milliseconds",
@@ -64,6 +69,7 @@ __all__ = [
     "practice_cells",
     "show",
     "show_cells",
+    "show_maps",
     "show_saliency",
 ]
 

@@ -82,6 +82,150 @@ def show_cells(images, titles=None, columns=8, size=1.15):
     return figure
 
 
+def show_maps(rows, titles=None, image=None, size=1.7):
+    """What filters answer, in blue below 0, white at 0 and red above; each row has its own scale.
+
+    Args:
+        rows: A dict from a filter's name to its maps, `(H, W)` each, as many in every row.
+        titles: A string for each column, or None; of the image's as well, if there is one.
+        image: What the filters saw, `(H, W)` or `(H, W, 3)`, shown at the left of each row, or None.
+        size: The side of each, in inches.
+    """
+    import matplotlib.pyplot as plt
+
+    columns = len(next(iter(rows.values()))) + (image is not None)
+    figure, axes = plt.subplots(
+        len(rows),
+        columns,
+        figsize=(columns * size + 0.8, len(rows) * size + 0.3),
+        squeeze=False,
+        layout="constrained",
+    )
+    for line, (name, maps) in zip(axes, rows.items(), strict=True):
+        top = max(float(np.abs(values).max()) for values in maps)
+        if image is not None:
+            line[0].imshow(np.asarray(image), cmap="gray")
+        for axis, values in zip(line[columns - len(maps) :], maps, strict=True):
+            shown = axis.imshow(np.asarray(values), cmap="RdBu_r", vmin=-top, vmax=top)
+        line[0].set_ylabel(name)
+        figure.colorbar(shown, ax=list(line), shrink=0.9, aspect=12)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+    for axis, title in zip(axes[0], titles or [], strict=False):
+        axis.set_title(title, fontsize=9)
+    return figure
+
+
+def draw_convolution(padded, kernel, output, place, stride=1, padding=((0, 0), (0, 0))):
+    """A convolution with its numbers: a window, the kernel, and the number that they make.
+
+    Args:
+        padded: The image with the zeros around it, `(H, W, C)`, ints.
+        kernel: One filter, `(h, w, C)`, ints.
+        output: What comes out, `(H', W')`, ints.
+        place: The row and the column of the number in `output` that is explained.
+        stride: The step between windows, in pixels.
+        padding: How many rows of zeros are above and below, and how many columns left and right.
+    """
+    import matplotlib.pyplot as plt
+
+    (above, below), (left, right) = padding
+    height, width, channels = padded.shape
+    zeros = np.ones((height, width), bool)
+    zeros[above : height - below, left : width - right] = False
+    framed = (place[0] * stride, place[1] * stride, *kernel.shape[:2])
+    figure, axes = plt.subplots(channels, 3, figsize=(7.5, 2.4 * channels), layout="constrained")
+    for c, (image, filtered, rest) in enumerate(axes):
+        _draw_grid(image, padded[..., c], f"image, channel {c}", framed, height, zeros)
+        whole = (0, 0, *kernel.shape[:2])
+        _draw_grid(
+            filtered,
+            kernel[..., c],
+            f"kernel, channel {c}",
+            whole,
+            height,
+            sign="\N{MULTIPLICATION SIGN}",
+        )
+        rest.remove()
+    result = figure.add_subplot(axes[0, 2].get_gridspec()[:, 2])
+    _draw_grid(result, np.asarray(output), "output", (*place, 1, 1), height, sign="=")
+    return figure
+
+
+def _draw_grid(axis, numbers, title, window, side, pale=None, sign=""):
+    """Numbers in a grid in the middle of a square of `side` fields.
+
+    Args:
+        axis: Where to draw.
+        numbers: `(H, W)` ints.
+        title: What they are.
+        window: The row, the column, the height and the width of the part that is framed.
+        side: How many fields the square is wide: grids of one `side` have fields of one size.
+        pale: `(H, W)` bool: the numbers that are shown in grey, or None.
+        sign: What stands left of the grid.
+    """
+    from matplotlib.patches import Rectangle
+
+    rows, columns = numbers.shape
+    row, column, height, width = window
+    axis.add_patch(
+        Rectangle((column, row), width, height, facecolor="#fdebd0", edgecolor=ORANGE, lw=3)
+    )
+    for i, j in np.ndindex(rows, columns):
+        axis.add_patch(Rectangle((j, i), 1, 1, fill=False, edgecolor="#bbbbbb", lw=0.8))
+        grey = pale is not None and pale[i, j]
+        style = {"color": GREY, "style": "italic"} if grey else {"color": "black"}
+        axis.text(j + 0.5, i + 0.5, f"{numbers[i, j]}", ha="center", va="center", **style)
+    axis.text(-0.5, rows / 2, sign, ha="center", va="center", fontsize=14)
+    axis.text(columns / 2, -0.2, title, ha="center", va="bottom", fontsize=10)
+    middle, half = (columns / 2, rows / 2), side / 2 + 0.1
+    axis.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] + half, middle[1] - half))
+    axis.set_aspect("equal")
+    axis.axis("off")
+
+
+def draw_network(stages, parts):
+    """A network as boxes from left to right: as high as its images, as wide as it has channels.
+
+    Args:
+        stages: A list of `(operations, shape)`: what leads to a stage, "" for the first, and the
+            shape of one image there, `(S, S, C)` or `(N,)`.
+        parts: A dict from the names of at most two parts to the first and the last of their stages.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.patches import Rectangle
+
+    colours = [GREY] * len(stages)
+    for (first, last), colour in zip(parts.values(), (BLUE, ORANGE), strict=False):
+        colours[first : last + 1] = [colour] * (last + 1 - first)
+    figure, axis = plt.subplots(figsize=(9, 3.4), layout="constrained")
+    x, edges = 0.0, []  # edges: where each box begins and ends
+    for (operations, shape), colour in zip(stages, colours, strict=True):
+        if edges:
+            end = edges[-1][1]
+            x = end + 1
+            arrow = {"arrowstyle": "->"}
+            axis.annotate("", (x - 0.08, 0), (end + 0.08, 0), arrowprops=arrow)
+            axis.text(end + 0.5, 0.08, operations, ha="center", va="bottom", fontsize=9)
+        if len(shape) == 1:
+            height, width = max(shape[0] / 160, 0.06), 0.1
+        else:
+            height, width = shape[0] / 32, 0.1 + shape[2] / 200
+        box = Rectangle((x, -height / 2), width, height, facecolor=colour, edgecolor="black")
+        axis.add_patch(box)
+        size = " \N{MULTIPLICATION SIGN} ".join(map(str, shape))
+        axis.text(x + width / 2, -height / 2 - 0.06, size, ha="center", va="top", fontsize=9)
+        edges.append((x, x + width))
+        x += width
+    for name, (first, last) in parts.items():
+        start, end = edges[first][0], edges[last][1]
+        axis.plot([start, end], [1.2, 1.2], color="black", lw=2)
+        axis.text((start + end) / 2, 1.25, name, ha="center", va="bottom", fontsize=11)
+    axis.set(xlim=(-0.4, x + 0.2), ylim=(-1.3, 1.5))
+    axis.axis("off")
+    return figure
+
+
 def plot_lines(lines, xlabel, ylabel, x=None, **axis_options):
     """Lines, told apart by mark, dash and colour.
 
