@@ -88,7 +88,7 @@ def show_maps(rows, titles=None, image=None, size=1.7):
     Args:
         rows: A dict from a filter's name to its maps, `(H, W)` each, as many in every row.
         titles: A string for each column, or None; of the image's as well, if there is one.
-        image: What the filters saw, `(H, W)` or `(H, W, 3)`, shown at the left of each row, or None.
+        image: What the filters saw, `(H, W)` or `(H, W, 3)`, shown left of each row, or None.
         size: The side of each, in inches.
     """
     import matplotlib.pyplot as plt
