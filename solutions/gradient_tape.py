@@ -1,4 +1,4 @@
-"""Lesson 5: gradients: by tape, by differences, by hand; and the optimizer that follows them.
+"""Lesson 5: gradients by tape, by differences and by hand, and the optimizer that follows them.
 
 Sources
     [1] Griewank and Walther, "Evaluating derivatives", SIAM 2008: reverse-mode differentiation.
@@ -24,7 +24,8 @@ def gradient_at(function, point):
         point: Where to take the gradient: a tensor or array, float, any shape.
 
     Returns:
-        A tensor of the shape and dtype of `point`.
+        A tensor of the shape and dtype of `point`. Where the function does not depend on the point,
+        zeros or the tape's own answer, `None`: both are right.
 
     Examples:
         >>> gradient_at(lambda x: tf.reduce_sum(x**2), tf.constant([1.0, -2.0])).numpy().tolist()
@@ -42,10 +43,11 @@ def numerical_gradient(function, point, epsilon=1e-3):
     """The gradient of a scalar function, by central differences, element by element.
 
     Args:
-        function: From a tensor to a scalar tensor.
-        point: Where to take the gradient: a tensor or array, float, any shape.
-        epsilon: Half the distance between the two points of each difference. The error of the
-            method falls with its square, the rounding error grows with its inverse.
+        function: From a tensor to a scalar tensor. It is given points of the shape and dtype of
+            `point`.
+        point: Where to take the gradient: a tensor or array, float, any shape, `()` included.
+        epsilon: Half the distance between the two points of each difference, a positive float. The
+            error of the method falls with its square; the rounding error grows with its inverse.
 
     Returns:
         A tensor of the shape and dtype of `point`.
@@ -69,17 +71,18 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     """Back-propagation written out: dense, ReLU, dense, softmax cross-entropy [2]. No tape.
 
     Args:
-        features: `(B, F)`, float.
-        labels: `(B,)`, int.
-        w1, b1: The hidden layer, `(F, H)` and `(H,)`.
-        w2, b2: The output layer, `(H, K)` and `(K,)`.
+        features: `(B, F)`, float; B and F are any numbers.
+        labels: `(B,)`, int, in [0, K).
+        w1, b1: The hidden layer, `(F, H)` and `(H,)`, of the dtype of `features`.
+        w2, b2: The output layer, `(H, K)` and `(K,)`, likewise. The logits may be as large as
+            +-1000.
 
     Returns:
-        `(dw1, db1, dw2, db2)`: the gradients of the mean loss over the batch, each of the shape of
-        its variable.
+        `(dw1, db1, dw2, db2)`: the gradients of the mean loss over the batch, each of the shape and
+        dtype of its weights.
 
     Examples:
-        Where the output layer is 0, both classes have the probability 0.5; class 1 should have 1.
+        If the output layer is 0, both classes have the probability 0.5; class 1 should have 1.
 
         >>> features, labels = tf.constant([[1.0, 2.0]]), tf.constant([1])
         >>> w1, b1, w2, b2 = tf.eye(2), tf.zeros(2), tf.zeros((2, 2)), tf.zeros(2)
@@ -109,18 +112,19 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
 
 
 def loss_and_gradients(model, images, labels):
-    """The loss of a batch in training mode, and its gradients.
+    """The loss of a batch in training mode, and its gradients, from one pass through the model.
 
     Args:
         model: A `CNN`.
-        images: `(B, S, S, 3)`, float, in [0, 1].
-        labels: `(B,)`, int.
+        images: `(B, S, S, 3)`, float, in [0, 1]. In a graph B may be open.
+        labels: `(B,)`, int, 0 or 1.
 
     Returns:
-        `(loss, gradients)`: a scalar, and a list in the order of `model.trainable_variables`.
+        `(loss, gradients)`: the mean softmax cross-entropy, a scalar, and a list in the order of
+        `model.trainable_variables`.
 
     Raises:
-        ValueError: The loss does not depend on some variable; the sentence names it.
+        ValueError: The loss does not depend on some variable; the sentence contains its name.
 
     Examples:
         >>> from malaria.cnn_model import CNN
@@ -148,11 +152,13 @@ def clip_gradients(gradients, max_norm):
     """Scale gradients that are too long, all by one factor, so that they keep their direction [3].
 
     Args:
-        gradients: A list of tensors, float.
-        max_norm: The maximum global norm, which is the root of the sum of all squares.
+        gradients: A list of tensors, float, of any shapes and one dtype.
+        max_norm: The maximum global norm, a positive number. The global norm is the root of the sum
+            of the squares of all elements of all gradients.
 
     Returns:
-        A list of tensors: scaled to `max_norm` if their global norm exceeds it, else unchanged.
+        A list of tensors: scaled to `max_norm` if their global norm exceeds it, else unchanged, in
+        the dtype of the gradients.
 
     Raises:
         ValueError: `max_norm` is not positive.
@@ -180,7 +186,8 @@ def adam_update(gradient, m, v, t, learning_rate, beta_1, beta_2, epsilon):
         gradient: g_t, float, any shape.
         m, v: The moving averages of g and of g squared after step t - 1, of the same shape.
         t: The number of this step, from 1, a float scalar.
-        learning_rate, beta_1, beta_2, epsilon: As in the paper: alpha, beta_1, beta_2, epsilon.
+        learning_rate, beta_1, beta_2, epsilon: The paper's alpha, beta_1, beta_2 and epsilon;
+            epsilon is added outside the root, before or after the bias correction of v.
 
     Returns:
         `(change, m, v)`: what to subtract from the variable, and the new averages.
@@ -197,9 +204,9 @@ class Adam(tf.Module):
     """The Adam optimizer [4]: `adam_update`, with a memory.
 
     Attributes:
-        learning_rate: A `tf.Variable`: assign to it, and compiled steps follow.
+        learning_rate: A `tf.Variable`: when it is assigned to, compiled steps follow.
         beta_1, beta_2, epsilon: As in the paper, Python numbers.
-        updated: The variables that `apply` updates, a list.
+        updated: The variables that `apply` updates, a list of `tf.Variable`.
         step: The number of updates so far, a float `tf.Variable`.
         m, v: The slots: for each variable the moving average of its gradient, and of its gradient
             squared, lists of `tf.Variable` that start at 0.
@@ -258,9 +265,10 @@ def train_step(model, optimizer, images, labels, max_norm=5.0):
 
     Args:
         model: A `CNN`.
-        optimizer: An optimizer over `model.trainable_variables`, such as `Adam`.
-        images: `(B, S, S, 3)`, float, in [0, 1].
-        labels: `(B,)`, int.
+        optimizer: An optimizer over `model.trainable_variables`, such as `Adam`; its `apply` takes
+            the gradients.
+        images: `(B, S, S, 3)`, float, in [0, 1]. In a graph B may be open.
+        labels: `(B,)`, int, 0 or 1.
         max_norm: The maximum global norm of the gradients.
 
     Returns:
@@ -289,7 +297,8 @@ def saliency_map(model, images):
         images: `(B, S, S, 3)`, float, in [0, 1].
 
     Returns:
-        `(B, S, S)`, not negative: the largest absolute derivative over the three channels.
+        `(B, S, S)`, not negative, of the dtype of `images`: the largest absolute derivative over
+        the three channels. Their sum, mean or norm is as good.
 
     Examples:
         >>> from malaria.cnn_model import CNN

@@ -166,7 +166,9 @@ PICTURES = {
     "grey cells": lambda: utils.show_cells(IMAGES[..., 0], size=2),
     "lines": lambda: utils.plot_lines(LINES, "step", "loss", yscale="log"),
     "a long line": lambda: utils.plot_lines({"a": range(99)}, "step", "loss", x=range(1, 100)),
-    "paths": lambda: utils.plot_paths({"a": [(0, 0), (1, 1)], "b": [(0, 0)]}, "east", "north"),
+    "paths": lambda: utils.plot_paths({"a": [(2, 1), (1, 1)], "b": [(1, 2)]}, "x", "y", np.hypot),
+    "arrows": lambda: utils.plot_arrows({"a": (2, 1), "b": (1, 1)}, "east", "north", 1),
+    "a chain": lambda: utils.plot_chain(["add", "square"], ["x ()", "y ()", "z ()"], ["b", ""]),
     "bars": lambda: utils.plot_bars({"ours": 3.0, "theirs": 1.0}, "milliseconds"),
     "saliency": lambda: utils.show_saliency(IMAGES, IMAGES[..., 0]),
 }
@@ -202,10 +204,11 @@ FIVE = {name: [(0, 0), (1, 1)] for name in "abcde"}
     "draw",
     [
         lambda: utils.plot_lines(FIVE, "step", "loss"),
-        lambda: utils.plot_paths(FIVE, "east", "north"),
+        lambda: utils.plot_paths(FIVE, "east", "north", np.hypot),
+        lambda: utils.plot_arrows(FIVE, "east", "north", 1),
         lambda: utils.plot_roc([0, 1], FIVE),
     ],
-    ids=["lines", "paths", "ROC"],
+    ids=["lines", "paths", "arrows", "ROC"],
 )
 def test_a_fifth_line_is_refused(draw):
     """There are four styles; a line that is left out unnoticed would be worse than no picture."""

@@ -254,12 +254,13 @@ def plot_lines(lines, xlabel, ylabel, x=None, **axis_options):
     return figure
 
 
-def plot_paths(paths, xlabel, ylabel):
-    """Walks in a plane, from point to point.
+def plot_paths(paths, xlabel, ylabel, loss):
+    """Walks in a plane over the contours of a loss, and beside it the loss after each step.
 
     Args:
         paths: A dict from a name to an array `(N, 2)`; at most four.
         xlabel, ylabel: The labels of the axes.
+        loss: From arrays x and y to the loss there, lowest at (0, 0), which a star marks.
 
     Raises:
         ValueError: There are more than four walks.
@@ -267,12 +268,93 @@ def plot_paths(paths, xlabel, ylabel):
     import matplotlib.pyplot as plt
 
     styled = _styled(paths)
-    figure, axis = plt.subplots(figsize=(6.5, 2.8), layout="constrained")
+    figure, (plane, curve) = plt.subplots(
+        1, 2, figsize=(9, 3), width_ratios=(3, 2), layout="constrained"
+    )
     for name, points, style, colour in styled:
-        axis.plot(*np.transpose(points), style, color=colour, ms=4, label=name)
-    axis.set(xlabel=xlabel, ylabel=ylabel)
+        plane.plot(*np.transpose(points), style, color=colour, ms=3, lw=1.2, label=name)
+        curve.plot(loss(*np.transpose(points)), style[1:], color=colour)
+    x, y = (np.linspace(*limits, 200) for limits in (plane.get_xlim(), plane.get_ylim()))
+    losses = loss(*np.meshgrid(x, y))
+    levels = losses.max() * np.array([0.003, 0.02, 0.06, 0.15, 0.3, 0.5, 0.8])
+    plane.contour(x, y, losses, levels, colors="black", alpha=0.3, linewidths=0.8, zorder=0)
+    plane.plot(0, 0, "*", color="black", ms=14, zorder=3)
+    plane.set(xlabel=xlabel, ylabel=ylabel)
+    curve.set(xlabel="step", ylabel="loss", yscale="log")
+    curve.spines[["top", "right"]].set_visible(False)
+    plane.legend(fontsize=8)
+    return figure
+
+
+def plot_arrows(arrows, xlabel, ylabel, radius):
+    """Arrows from the origin, true to their angles, and a circle around it.
+
+    Args:
+        arrows: A dict from a name to the `(x, y)` of an arrow's tip, x > 0; at most four.
+        xlabel, ylabel: The labels of the axes.
+        radius: That of the circle.
+
+    Raises:
+        ValueError: There are more than four arrows.
+    """
+    import matplotlib.pyplot as plt
+
+    styled = _styled(arrows)
+    figure, axis = plt.subplots(figsize=(7.5, 3), layout="constrained")
+    angles = np.linspace(-np.pi / 8, np.pi / 2, 60)
+    axis.plot(radius * np.cos(angles), radius * np.sin(angles), ":", color="black", lw=1)
+    axis.annotate(f"norm {radius:g}", (0, radius), (3, 3), textcoords="offset points", fontsize=8)
+    for k, (name, tip, style, colour) in enumerate(styled):
+        # The later ones are thicker, so that an arrow along an earlier one is seen.
+        arrow = {"arrowstyle": "-|>", "color": colour, "lw": 1 + k, "linestyle": style[1:]}
+        axis.annotate("", tip, (0, 0), arrowprops=arrow | {"shrinkA": 0, "shrinkB": 0})
+        axis.annotate(name, tip, (5, -11), textcoords="offset points", color=colour, fontsize=9)
+    right = max(x for x, _ in arrows.values())
+    axis.set(xlabel=xlabel, ylabel=ylabel, xlim=(-0.2, right + 1.2), ylim=(-0.3, radius + 0.5))
+    axis.set_aspect("equal")
     axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(fontsize=8)
+    return figure
+
+
+def plot_chain(layers, values, weights):
+    """A chain of layers: what runs forward through it, and which gradients run back.
+
+    Args:
+        layers: The names of N layers.
+        values: N + 1 names with their shapes, such as `"X (B, F)"`: what goes into the first layer,
+            what goes from each to the next, and what comes out of the last.
+        weights: N names of each layer's weights, or empty strings.
+    """
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(9, 2.9), layout="constrained")
+    axis.set(xlim=(-0.05, 2 * len(layers) + 1.05), ylim=(-1.5, 1.45))
+    axis.axis("off")
+
+    def arrow(start, end, colour, line):
+        style = {"arrowstyle": "-|>", "color": colour, "lw": 1.6, "linestyle": line}
+        axis.annotate("", end, start, arrowprops=style | {"shrinkA": 0, "shrinkB": 0})
+
+    def text(x, y, words, colour, **options):
+        axis.text(x, y, words, color=colour, fontsize=10, ha="center", va="center", **options)
+
+    for k, (layer, own) in enumerate(zip(layers, weights, strict=True)):
+        middle = 2 * k + 1.5
+        box = {"boxstyle": "round,pad=0.1", "facecolor": "#f2f2f2", "edgecolor": "black"}
+        axis.add_patch(plt.matplotlib.patches.FancyBboxPatch((middle - 0.4, -0.4), 0.8, 0.8, **box))
+        text(middle, 0, layer, "black")
+        if own:
+            arrow((middle, 1.1), (middle, 0.5), BLUE, "-")
+            text(middle, 1.27, own, BLUE)
+            arrow((middle, -0.5), (middle, -1.1), ORANGE, "--")
+            text(middle, -1.3, ", ".join(f"d{name}" for name in own.split(", ")), ORANGE)
+    for k, value in enumerate(values):
+        name, _, shape = value.partition(" ")
+        left, right = 2 * k + 0.02, 2 * k + 0.98
+        arrow((left, 0.2), (right, 0.2), BLUE, "-")
+        arrow((right, -0.2), (left, -0.2), ORANGE, "--")
+        text(2 * k + 0.5, 0.56, f"{name}\n{shape}", BLUE)
+        text(2 * k + 0.5, -0.42, f"d{name}", ORANGE)
     return figure
 
 
@@ -473,8 +555,9 @@ def show_saliency(images, maps, titles=None):
     import matplotlib.pyplot as plt
 
     count = len(images)
+    lines = max(title.count("\n") for title in titles) if titles else 0
     figure, axes = plt.subplots(
-        2, count, figsize=(1.3 * count, 2.8), squeeze=False, layout="constrained"
+        2, count, figsize=(1.3 * count, 2.8 + 0.15 * lines), squeeze=False, layout="constrained"
     )
     for k, (image, saliency) in enumerate(zip(images, maps, strict=True)):
         axes[0, k].imshow(np.asarray(image))
