@@ -1,4 +1,4 @@
-"""Lesson 4: graphs: what `tf.function` traces, when it traces again, and what it keeps.
+"""Lesson 4, graphs: what `tf.function` traces, when it traces again, and what it keeps.
 
 Sources
     [1] "Better performance with tf.function", https://www.tensorflow.org/guide/function: tracing,
@@ -17,10 +17,10 @@ def count_traces(function, calls):
 
     Args:
         function: A Python function, not yet compiled.
-        calls: A list of argument tuples, such as `[(1,), (2,)]`.
+        calls: A list of argument tuples, such as `[(1,), (2,)]`; each is passed on as it is.
 
     Returns:
-        The number of traces, an int.
+        The number of traces, an int. Every count starts from nothing.
 
     Examples:
         >>> count_traces(lambda x: x + x, [(tf.constant(1),), (tf.constant(2),)])
@@ -37,13 +37,13 @@ def compile_classifier(model, image_size):
     """Compile a model into a function from images to probabilities.
 
     Args:
-        model: A callable such as `CNN`: images and `training` to logits `(B, 2)`, with the
-            attribute `trainable_variables`.
+        model: A callable such as `CNN`: `model(images, training=...)` returns logits `(B, 2)`, and
+            `model.trainable_variables` lists its weights. The images have the dtype of the weights.
         image_size: The side S of the images, in pixels.
 
     Returns:
-        A `tf.function` from `(B, S, S, 3)` to P(parasitized), `(B,)`. It is traced once, whatever
-        the batch size B, and follows the model's weights as they change.
+        A `tf.function` from `(B, S, S, 3)` to P(parasitized), `(B,)`, outside training mode. It is
+        traced once, whatever the batch size B, and follows the model's weights as they change.
 
     Examples:
         >>> from malaria.cnn_model import CNN
@@ -73,14 +73,14 @@ class RunningMean(tf.Module):
     """
 
     def __init__(self):
-        """Start with no value seen."""
+        """Start before the first value."""
         super().__init__()
         # float64 holds the sum of a million float32 losses without visible rounding.
         self.total = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self.count = tf.Variable(0.0, dtype=tf.float64, trainable=False)
 
     def update(self, values):
-        """Take in `values`, of any shape and number dtype."""
+        """Add `values`, a tensor of any shape and number dtype, to those seen."""
         values = tf.cast(values, tf.float64)
         # Exercise 4.3: add the sum and the number of the values
         self.total.assign_add(tf.reduce_sum(values))
@@ -99,14 +99,16 @@ class RunningMean(tf.Module):
 
 
 def average_over_views(classify, images, views):
-    """Average a classifier over the first symmetries of the square [2].
+    """Average a classifier over the first symmetries of the square [2]: test-time augmentation.
 
-    View k = 0 to 3 is the image after k quarter turns (`tf.image.rot90`); view 4 + k is its
-    left-right mirror image after k quarter turns.
+    View k = 0 to 3 is the image after k quarter turns (`tf.image.rot90`). View 4 + k is made by
+    mirroring the image left to right first and then turning it k times. The answers are averaged,
+    not the images.
 
     Args:
-        classify: A function from images `(B, S, S, 3)` to `(B,)`.
-        images: `(B, S, S, 3)`, float, square.
+        classify: A function from images `(B, S, S, 3)` to `(B,)`. It may rely on their static
+            height and width, `images.shape[1]` and `images.shape[2]`. In a graph it is traced once.
+        images: `(B, S, S, 3)`, float, square. In a graph the static B may be unknown.
         views: How many views, 1 to 8: an int or an int tensor.
 
     Returns:
@@ -146,8 +148,9 @@ def make_augmenter(seed):
         seed: An int. A second augmenter made with it repeats the first one's draws, call by call.
 
     Returns:
-        A `tf.function` from images `(B, S, S, 3)` in [0, 1] to images of the same shape and dtype.
-        Images keep their place in the batch, so the labels stay true.
+        A `tf.function` from images `(B, S, S, 3)` in [0, 1] to images of the same shape and dtype,
+        for which the static B may be unknown. Images keep their places in the batch, so the labels
+        stay true.
 
     Examples:
         >>> images = tf.random.stateless_uniform((4, 8, 8, 3), seed=(0, 0))
@@ -173,11 +176,13 @@ def compile_epoch(step):
     """Compile a whole epoch into one graph.
 
     Args:
-        step: A function from a batch `(images, labels)` to the batch's mean loss, a scalar.
+        step: A function from a batch `(images, labels)` to the batch's mean loss, a float scalar of
+            any dtype. There is one label for each example.
 
     Returns:
-        A function from a `tf.data.Dataset` of batches to the mean loss over all examples, a scalar:
-        a short last batch weighs as much as its examples. Traced once over the epochs.
+        A function from a `tf.data.Dataset` of batches to the mean loss over all its examples, a
+        scalar: each batch weighs as much as it has examples. It loops in the graph, is traced once
+        over the epochs, and starts its mean afresh in each of them.
 
     Examples:
         >>> losses = tf.range(9.0)  # in batches of 4, 4 and 1

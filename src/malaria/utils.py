@@ -4,6 +4,8 @@ Nothing given imports this file: the names come from where they are at home. `im
 loads no TensorFlow and, until a picture is drawn, no matplotlib.
 """
 
+import re
+import textwrap
 import time
 
 from malaria.given.cells.folders import DATA, nih_cells, practice_cells
@@ -30,6 +32,7 @@ from malaria.given.pictures import (
     plot_broadcast,
     plot_chain,
     plot_confusion,
+    plot_graphs,
     plot_history,
     plot_lines,
     plot_paths,
@@ -55,6 +58,7 @@ __all__ = [
     "draw_cells",
     "draw_convolution",
     "draw_network",
+    "error_of",
     "find_cells",
     "is_image_name",
     "milliseconds",
@@ -65,6 +69,7 @@ __all__ = [
     "plot_broadcast",
     "plot_chain",
     "plot_confusion",
+    "plot_graphs",
     "plot_history",
     "plot_lines",
     "plot_paths",
@@ -86,3 +91,24 @@ def milliseconds(function, runs=1):
         function()
         times.append(1000 * (time.perf_counter() - start))
     return min(times)
+
+
+def error_of(function, *arguments):
+    """The error that a call is meant to raise: its kind and its message.
+
+    Lines are wrapped to the width of a notebook, and files named without their folders. An exercise
+    that is not written yet is raised on.
+
+    Raises:
+        AssertionError: The call raised nothing.
+    """
+    try:
+        function(*arguments)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        text = re.sub(r'File "[^"]*[/\\]', 'File "', f"{type(error).__name__}: {error}")
+        text = re.sub(r'File "\d+\.py"', "In this cell", text)  # as a notebook names it
+        wrap = textwrap.TextWrapper(88, subsequent_indent="    ", break_long_words=False)
+        return "\n".join(wrap.fill(line) for line in text.splitlines()).strip()
+    raise AssertionError("The call was meant to raise an error, and raised none.")

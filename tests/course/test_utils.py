@@ -155,7 +155,28 @@ HISTORY = {"phase": ["whole", "head"], "loss": [2.0, 1], "val_loss": [2.0, float
 HISTORY |= {"val_accuracy": [0.5, 0.6], "val_auc": [0.5, float("nan")]}
 SHORT = {"phase": ["whole"], "loss": [1.0], "val_loss": [1.0]}
 LINES = {"a": [1, 2, 3], "b": [3, 2, 1]}
+
+
+def loop_of(numbers):
+    """The graph of three rounds of `sin(x) + 1`, as lesson 4 draws it."""
+    import tensorflow as tf
+
+    def rounds(x):
+        for _ in numbers(tf)(3):
+            x = tf.sin(x) + 1
+        return x
+
+    return tf.function(rounds).get_concrete_function(tf.TensorSpec((), tf.float32)).graph
+
+
+def graphs():
+    """Three copies above one loop."""
+    copies, loop = loop_of(lambda tf: range), loop_of(lambda tf: tf.range)
+    return utils.plot_graphs({"copies": copies, "loop": loop})
+
+
 PICTURES = {
+    "graphs": graphs,
     "split, one set empty": lambda: utils.plot_split(PATIENTS, LABELS, SETS),
     "history": lambda: utils.plot_history(HISTORY),
     "history of one epoch": lambda: utils.plot_history(SHORT),
@@ -178,6 +199,39 @@ PICTURES = {
 def test_a_picture_can_be_drawn(kind):
     """matplotlib finds many a mistake only when it draws, so every picture is drawn."""
     PICTURES[kind]().canvas.draw()
+
+
+def test_a_graph_is_drawn_with_the_body_of_its_loop():
+    """Three copies of a sine; one While, its counting in one box; one sine in its body."""
+    axes = graphs().axes
+    drawn = [sorted(text.get_text() for text in axis.texts if text.get_text()) for axis in axes]
+    assert drawn == [
+        sorted(["x", *["sin", "1.0", "+"] * 3, "identity"]),
+        sorted(["x", "how often:\n15 operations", "While", "identity"]),
+        sorted(["x", "sin", "1.0", "+", "identity"]),
+    ]
+    titles = [axis.get_title(loc="left") for axis in axes]
+    assert titles == ["copies, 11 operations", "loop, 18 operations", "the body of the loop, once"]
+
+
+def test_an_error_is_told_without_folders():
+    """And a call that raises nothing is an error itself; an unwritten exercise is not told."""
+    told = utils.error_of(compile, "1 +", "here.py", "exec")
+    assert told.startswith("SyntaxError: ")
+
+    def fail():
+        raise ValueError('File "/tmp/a/b/module.py", line 1\n  File "/tmp/c/123.py", line 2')
+
+    assert utils.error_of(fail) == ('ValueError: File "module.py", line 1\n  In this cell, line 2')
+    with pytest.raises(AssertionError, match="raised none"):
+        utils.error_of(len, "ab")
+    with pytest.raises(NotImplementedError):
+        utils.error_of(unwritten)
+
+
+def unwritten():
+    """As a stub."""
+    raise NotImplementedError("Exercise 4.1: ...")
 
 
 def test_the_split_has_a_part_for_every_set():
