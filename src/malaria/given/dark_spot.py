@@ -50,3 +50,20 @@ def dark_spot_score(image):
         return 0.0
     median, darkest = np.percentile(green, [50, DARKEST])
     return float(median - darkest)
+
+
+def darkest_spot(image):
+    """Where the darkest spot of a cell is, for a picture.
+
+    Args:
+        image: `(H, W, 3)` uint8, the background exact black, with some of the cell in it.
+
+    Returns:
+        `(row, column)`: the middle of the 5 x 5 pixels inside the cell that are darkest in green.
+    """
+    body = shrink(image.any(axis=-1), RIM)
+    green = np.where(body, image[..., 1], 255).astype(float)
+    padded = np.pad(green, 2, constant_values=255)
+    around = np.lib.stride_tricks.sliding_window_view(padded, (5, 5)).mean((-2, -1))
+    row, column = np.unravel_index(np.where(body, around, 256).argmin(), body.shape)
+    return int(row), int(column)

@@ -51,7 +51,7 @@ def show(description):
     display({"text/html": folded, "text/plain": description}, raw=True)
 
 
-def show_cells(images, titles=None, columns=8, size=1.15):
+def show_cells(images, titles=None, columns=8, size=1.15, row_names=None, rings=None):
     """A wall of cells.
 
     Args:
@@ -60,6 +60,8 @@ def show_cells(images, titles=None, columns=8, size=1.15):
         titles: N strings, or None.
         columns: How many stand side by side.
         size: The side of each, in inches.
+        row_names: A string for each row, written in front of it, or None.
+        rings: For each image the row and column of the centre of a ring, or None; or None for all.
     """
     import matplotlib.pyplot as plt
 
@@ -79,6 +81,12 @@ def show_cells(images, titles=None, columns=8, size=1.15):
         axis.imshow(np.asarray(image), cmap="gray")
         if titles:
             axis.set_title(titles[k], fontsize=8)
+        if rings is not None and rings[k] is not None:
+            # Black on white is seen on every stain.
+            for width, colour in ((2.6, "white"), (1.2, "black")):
+                axis.add_patch(plt.Circle(rings[k][::-1], 16, fill=False, lw=width, color=colour))
+    for axis, name in zip(axes[:, 0], row_names or (), strict=False):
+        axis.text(-0.08, 0.5, name, rotation=90, ha="right", va="center", transform=axis.transAxes)
     return figure
 
 
@@ -530,6 +538,65 @@ def plot_split(patients, labels, sets):
     return figure
 
 
+def plot_cuts(sizes, shares, size, share, size_room, share_room):
+    """Many random sets of patients, one mark each, and a box round those that are good enough.
+
+    Args:
+        sizes: N floats: which part of all cells each set holds.
+        shares: N floats: which part of the set's cells is parasitized.
+        size, share: What they should be, the centre of the box.
+        size_room, share_room: How far they may be off.
+    """
+    import matplotlib.pyplot as plt
+
+    sizes, shares = np.asarray(sizes), np.asarray(shares)
+    good = (np.abs(sizes - size) <= size_room) & (np.abs(shares - share) <= share_room)
+    figure, axis = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
+    for chosen, mark, colour, name in (
+        (~good, "o", GREY, f"{(~good).sum():,} sets are off"),
+        (good, "D", ORANGE, f"{good.sum():,} are good enough"),
+    ):
+        axis.plot(
+            sizes[chosen], shares[chosen], mark, color=colour, ms=3, mew=0, alpha=0.6, label=name
+        )
+    corner = (size - size_room, share - share_room)
+    axis.add_patch(plt.Rectangle(corner, 2 * size_room, 2 * share_room, fill=False, lw=1.5))
+    axis.set(xlabel="part of all cells that is in the set", ylabel="part of them parasitized")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(fontsize=8, markerscale=2)
+    return figure
+
+
+def plot_accuracies(accuracies):
+    """Accuracies of some rules, each under two kinds of split: a mark a split, a bar the mean.
+
+    Args:
+        accuracies: A dict from `(rule, kind of split)` to N floats; at most two kinds.
+    """
+    import matplotlib.pyplot as plt
+
+    rules = list(dict.fromkeys(rule for rule, _ in accuracies))
+    kinds = list(dict.fromkeys(kind for _, kind in accuracies))
+    figure, axis = plt.subplots(figsize=(7, 3.4), layout="constrained")
+    for (rule, kind), values in accuracies.items():
+        second = kinds.index(kind)
+        mark, colour = (("s", GREY), ("o", BLUE))[second]
+        place = rules.index(rule) + (-0.18, 0.18)[second]
+        beside = place + np.linspace(-0.08, 0.08, len(values))
+        label = f"split {kind}" if rule == rules[0] else None
+        axis.plot(beside, values, mark, color=colour, ms=5, mfc="white", label=label)
+        mean = np.mean(values)
+        axis.plot([place - 0.12, place + 0.12], [mean, mean], color=colour, lw=2.5)
+        axis.text(place, max(values) + 0.02, f"{mean:.2f}", ha="center", color=colour, fontsize=9)
+    axis.axhline(0.5, color="black", lw=0.8)
+    axis.text(len(rules) - 0.52, 0.505, "a coin", ha="right", va="bottom", fontsize=8)
+    axis.set(xticks=range(len(rules)), xticklabels=rules, ylabel="accuracy", ylim=(0.35, 1.05))
+    axis.set_xlim(-0.5, len(rules) - 0.5)
+    axis.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
+    return figure
+
+
 def _cells_of_patients(patients, labels, rows):
     """`(P, 2)` int: the uninfected and parasitized cells of each patient, the largest first."""
     rows = np.asarray(rows, int)
@@ -582,13 +649,44 @@ def plot_history(history):
     return figure
 
 
-def plot_roc(labels, named_scores):
+def plot_patients(names, accuracies, cells):
+    """The accuracy of one or two classifiers on each patient, the marks of a patient joined.
+
+    Args:
+        names: P strings, the patients.
+        accuracies: A dict from a classifier's name to P floats; at most two.
+        cells: P ints: how many cells each patient has, written below the name.
+    """
+    import matplotlib.pyplot as plt
+
+    values = np.array(list(accuracies.values()))  # (classifiers, P)
+    order = np.argsort(values[0], kind="stable")
+    figure, axis = plt.subplots(figsize=(9, 3.4), layout="constrained")
+    for place, k in enumerate(order):
+        axis.plot([place, place], [values[:, k].min(), values[:, k].max()], color=GREY, lw=1)
+    for (name, row), mark, colour in zip(
+        accuracies.items(), ("o", "s"), (BLUE, ORANGE), strict=False
+    ):
+        axis.plot(
+            np.asarray(row)[order], mark, color=colour, ms=6, mfc="white", mew=1.6, label=name
+        )
+    axis.set_xticks(range(len(order)), [f"{names[k]}\n{cells[k]}" for k in order], fontsize=8)
+    axis.set(xlabel="patient, and number of cells", ylabel="accuracy")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(axis="y", alpha=0.25)
+    axis.legend(fontsize=8, loc="lower right")
+    return figure
+
+
+def plot_roc(labels, named_scores, thresholds=None):
     """The receiver operating characteristic of one or more classifiers.
 
     Args:
         labels: N ints, parasitized = 1; both classes must occur.
         named_scores: A dict from a name to N scores, at most four: the higher, the more
             parasitized.
+        thresholds: A dict from some of the names to the threshold in use, whose point is marked;
+            or None.
 
     Raises:
         ValueError: There are more than four classifiers.
@@ -601,6 +699,12 @@ def plot_roc(labels, named_scores):
         curve = roc_curve(labels, values)
         label = f"{name}: AUC {area_under(*curve):.3f}"
         axis.plot(*curve, style[1:], color=colour, label=label)  # a line without marks
+        if name in (thresholds or {}):
+            called = np.asarray(values) > thresholds[name]
+            (cleared, alarms), (missed, found) = confusion(labels, called).tolist()
+            point = (alarms / (cleared + alarms), found / (missed + found))
+            label = f"at the threshold {thresholds[name]}"
+            axis.plot(*point, style[0], color=colour, ms=8, mec="white", label=label)
     axis.plot([0, 1], [0, 1], lw=0.8, color="black", alpha=0.4)
     axis.set_xlabel("1 - specificity: uninfected cells called parasitized")
     axis.set_ylabel("sensitivity: parasitized cells found")
