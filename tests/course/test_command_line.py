@@ -241,7 +241,7 @@ def test_predict_lists_the_images_that_evaluate_lists(cells, tmp_path):
     (tmp_path / "Thumbs.db").write_bytes(b"")
     files, sentences = listed_images([tmp_path, tmp_path / "b.PNG", tmp_path / "x.png"])
     assert files == [str(tmp_path / "b.PNG"), str(tmp_path / "deep" / "a.jpeg")]
-    assert sentences == [f"{tmp_path / 'x.png'} holds no PNG or JPEG file."]
+    assert sentences == [f"{tmp_path / 'x.png'} contains no PNG or JPEG file."]
 
 
 def test_heatmaps_of_files_of_one_name_do_not_overwrite_each_other(
@@ -414,7 +414,7 @@ def test_predict_names_the_newest_run(finished_run, cells, capsys, monkeypatch):
     cell = next((cells / "Uninfected").iterdir())
     assert main(["predict", "--json", str(cell)]) == 0
     said = capsys.readouterr()
-    assert f"with the classifier of {finished_run}, the newest; --run" in said.err
+    assert f"using the classifier of {finished_run}, the newest run; --run" in said.err
     assert len(json.loads(said.out)) == 1
 
 
@@ -493,10 +493,10 @@ def test_a_train_that_stores_nothing_is_found_out(cells, tmp_path):
     ended = one_after_the_other(*commands.values())
     for (run, expected, again), (status, said) in zip(commands, ended, strict=True):
         assert status == expected, said
-        assert f"has stored no state in {run / 'checkpoints'}" in said
-        assert f"--out {run} --resume begins anew." in said
-        assert "goes on" not in said
-        assert ("is stored in" in said) == again
+        assert f"has saved no state in {run / 'checkpoints'}" in said
+        assert f"--out {run} --resume starts from scratch." in said
+        assert "continues" not in said
+        assert ("holds no saved training state" in said) == again
         assert "Traceback" not in said
 
 
@@ -506,7 +506,7 @@ def test_the_work_is_announced_and_the_figures_explained(training):
     places = [said.index(f"Part {part} of 3: ") for part in (1, 2, 3)]
     places += [said.index(words) for words in ("accuracy", "(95% interval by patient", "Report:")]
     assert places == sorted(places)
-    assert "begins anew" not in said
+    assert "from scratch" not in said
 
 
 def test_two_runs_do_not_share_a_folder(finished_run, cells, capsys):

@@ -194,9 +194,9 @@ def test_an_unknown_score_is_null_in_json_and_a_dash_in_the_table():
 @pytest.mark.parametrize(
     ("network", "rule", "sentence"),
     [
-        (10, 6, "The network sees more than the rule."),
+        (10, 6, "The network is better than the rule."),
         (6, 10, "The network is worse than the rule: it has not learned enough."),
-        (9, 9, "The network is not above the rule. So few patients do not tell"),
+        (9, 9, "The network is not better than the rule. There are too few patients"),
     ],
 )
 def test_the_figures_are_explained(network, rule, sentence):
@@ -210,8 +210,9 @@ def test_the_figures_are_explained(network, rule, sentence):
 
     said = meaning(labels, patients, result(network, 0.1, 0.9), result(rule, 10, 60))
     assert "Of 200 cells of 20 patients" in said
-    assert f"calls {network / 10:.3f} right (95% interval by patient: {network / 10:.3f} to" in said
-    assert f"learns nothing, {rule / 10:.3f}." in said
+    share = f"{network / 10:.3f}"
+    assert f"accuracy is {share} (95% interval by patient: {share} to" in said
+    assert f"learns nothing, is {rule / 10:.3f}." in said
     assert sentence in said
 
 
@@ -222,10 +223,10 @@ def test_a_gain_within_the_scatter_is_not_called_one():
     ours = Result({}, np.where(number % 3 == 0, 0.9, 0.1))
     theirs = Result({}, np.where((number % 3 == 1) | (number == 2), 60, 10))
     said = meaning(labels, patients, ours, theirs)
-    assert said.endswith("0.556. So few patients do not tell which of the two is better.")
+    assert said.endswith("0.556. There are too few patients to tell which of the two is better.")
     one = meaning(labels, np.repeat("C1", 36), ours, theirs)
     assert "interval" not in one
-    assert "So few patients" in one
+    assert "too few patients" in one
 
 
 def test_the_scores_by_hand():

@@ -120,7 +120,7 @@ def test_the_folder_in_use_is_reset_and_no_other(own, capsys):
     """`MALARIA_MODULES` holds for this command as for all others."""
     learners = (malaria.OWN_MODULES / "train_test_split.py").read_bytes()
     assert main(["reset", "1.1"]) == 0
-    assert "Exercise 1.1 is unwritten again. Your text is kept in memory" in capsys.readouterr().out
+    assert "Exercise 1.1 has been reset. Your version is saved in memory" in capsys.readouterr().out
     hole = 'raise NotImplementedError("Exercise 1.1'
     assert hole in (own / "train_test_split.py").read_text(encoding="utf-8")
     assert (malaria.OWN_MODULES / "train_test_split.py").read_bytes() == learners
@@ -146,7 +146,7 @@ def test_a_module_that_is_gone_is_put_back(own, capsys):
     )
     assert not module.exists()
     assert main(["reset", "1.3", "--whole-module"]) == 0
-    assert capsys.readouterr().out == "The module is unwritten again.\n"
+    assert capsys.readouterr().out == "The module has been reset.\n"
     assert module.read_text(encoding="utf-8") == make_stub(source_of("train_test_split"))
 
 

@@ -101,7 +101,7 @@ def test_watch_survives_what_is_saved(tmp_path):
         assert (tmp_path / "seen").read_text(encoding="utf-8") == "-1"
         os.write(keyboard, b"hq")  # the second key is not lost behind the first
         assert watched.line_with("1. Compare several file names")
-        assert watched.line_with("Ended.")
+        assert watched.line_with("Stopped watching.")
         assert watched.process.wait(timeout=PATIENCE) == 0
     finally:
         watched.close()
@@ -175,7 +175,7 @@ def test_watch_without_standard_input(tmp_path):
 def test_what_watch_says_fits_into_the_terminal(monkeypatch, capsys):
     """In a window beside an editor, too."""
     monkeypatch.setenv("COLUMNS", "44")
-    watch.say("Loading TensorFlow and the tests, which takes some seconds ...")
+    watch.say("Loading TensorFlow and the tests, which takes a few seconds ...")
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 44
 
 
@@ -189,4 +189,4 @@ def test_a_hint_that_cannot_be_counted_is_shown(tmp_path, monkeypatch):
     monkeypatch.setattr(hints, "PROGRESS", place / "hints.json" / "no folder")
     for words in (damaged, hints_in_words("1.1")):
         assert "\n3. " in words
-        assert "it cannot be counted" in " ".join(words.split())
+        assert "cannot be recorded" in " ".join(words.split())

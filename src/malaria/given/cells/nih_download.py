@@ -99,7 +99,9 @@ def _download(url, part, size, progress):
             tqdm.write(f"Trying again in {pause} s: {reason}.", file=sys.stderr)
         time.sleep(pause)
     kept = part.stat().st_size if part.exists() else 0
-    resume = f"; it goes on from the {kept:,} of {size:,} bytes that are here" if kept else ""
+    resume = (
+        f"; it will continue after the {kept:,} of {size:,} bytes that are here" if kept else ""
+    )
     raise OSError(
         f"{url} could not be downloaded: {reason}. Check the connection and run this again "
         f"later{resume}. Without a connection, copy the zip from somebody who has it and unpack it "

@@ -143,7 +143,7 @@ def _cells_in(archive):
                 raise ValueError(f"it holds {str(path)!r} twice.")
             sets[path.parent.parent][key] = (path.name, entry)
     if total > LARGEST_SET:
-        raise ValueError(f"it would grow to {total:,} bytes: no set of cells does.")
+        raise ValueError(f"it would grow to {total:,} bytes, more than any set of cells.")
     whole = [root for root, cells in sets.items() if {name for name, _ in cells} == set(CLASSES)]
     if not whole:
         raise ValueError("it has no folder with PNG files in both Parasitized/ and Uninfected/.")
@@ -174,7 +174,9 @@ def _safe_path(entry):
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{entry.filename!r} in it is compressed in a way that is not read here.")
     if entry.file_size > LARGEST_CELL:  # zipfile unpacks no more than the size it states
-        raise ValueError(f"{entry.filename!r} in it has {entry.file_size:,} bytes: no cell has.")
+        raise ValueError(
+            f"{entry.filename!r} in it has {entry.file_size:,} bytes, more than any cell."
+        )
     return path
 
 

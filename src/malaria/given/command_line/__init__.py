@@ -10,10 +10,10 @@
 
 It sits on top of everything and is imported by nothing.
 
-Exit status: 0: all done. 1: done, but some files were refused; each was named on stderr. 2: not
-done; a sentence on stderr says why, and begins with `malaria: ` (what argparse refuses, with its
-usage). 130: stopped by Ctrl-C. Of `check` and `progress`, 1 means that the exercises are not done
-yet.
+Exit status: 0: success. 1: success, but some files were refused; each was named on stderr. 2:
+failure; a sentence on stderr says why, and begins with `malaria: ` (what argparse refuses, with its
+usage). 130: interrupted by Ctrl-C. For `check` and `progress`, 1 means that the exercises are not
+done yet.
 """
 
 import argparse
@@ -26,9 +26,9 @@ from malaria.given.system.installed import refuse_another_copy
 from malaria.given.system.lost_ctrl_c import ctrl_c_is_not_lost
 
 EPILOG = (
-    "Exit status: 0 all done, 1 done but some files were refused (check and progress: not done"
-    " yet), 2 not done, 130 stopped. For teaching and research: this is not a medical device and"
-    " must not guide treatment."
+    "Exit status: 0 success, 1 success but some files were refused (check and progress: not done"
+    " yet), 2 failure, 130 interrupted. For teaching and research only: this is not a medical"
+    " device and must not be used to guide treatment."
 )
 
 
@@ -83,7 +83,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="malaria",
-        description="Tell parasitized blood cells from uninfected ones, from raw TensorFlow.",
+        description="Classify blood cells as parasitized or uninfected, with raw TensorFlow.",
         epilog=EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"malaria {version('malaria')}")
@@ -100,7 +100,7 @@ def sentence_for(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.strerror != full:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     if full in str(error):  # TensorFlow reports it as an error of its own
-        return "The disk is full. Free some space and run the command again; with train, --resume."
+        return "The disk is full. Free some space and run the command again (train with --resume)."
     if isinstance(error, MemoryError):
         return "There is not enough memory. Try a smaller --batch-size or --image-size."
     if isinstance(error, (OSError, ValueError)):

@@ -61,7 +61,11 @@ def folder_path(text: str) -> Path:
 def add_run_option(parser: argparse.ArgumentParser) -> None:
     """Add the option that `finished_run` looks at."""
     parser.add_argument(
-        "--run", type=folder_path, metavar="RUN", dest="run_folder", help="default: the newest"
+        "--run",
+        type=folder_path,
+        metavar="RUN",
+        dest="run_folder",
+        help="the run to use; default: the newest",
     )
 
 
@@ -91,7 +95,7 @@ def listed_images(paths: Iterable[Path]) -> tuple[list[str], list[str]]:
         inside = images_in(path) if os.path.isdir(path) else [str(path)]
         files += inside
         if not inside:
-            sentences.append(f"{shown(path)} holds no PNG or JPEG file.")
+            sentences.append(f"{shown(path)} contains no PNG or JPEG file.")
     return list(dict.fromkeys(files)), sentences
 
 

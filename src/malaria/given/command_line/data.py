@@ -15,23 +15,28 @@ def add_parser(commands):
         "data",
         help="draw the practice cells, or download the real ones",
         description="Draw the practice cells. With --nih, download the real cells instead (353 MB);"
-        " with --from-zip, unpack a zip of them that is already here.",
+        " with --from-zip, unpack a zip file of them that you already have.",
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--nih", action="store_true", help="download the NIH cells")
-    source.add_argument("--from-zip", type=Path, metavar="FILE", help="unpack this zip")
+    source.add_argument("--from-zip", type=Path, metavar="FILE", help="unpack this zip file")
     parser.add_argument(
         "--out",
         type=Path,
         metavar="FOLDER",
         help="default: data/practice_cells, data/nih_cells or data/from_zip",
     )
-    for name, least, default in (("patients", 2, PATIENTS), ("cells", 4, CELLS), ("seed", 0, SEED)):
+    for name, what, least, default in (
+        ("patients", "number of patients to draw", 2, PATIENTS),
+        ("cells", "number of cells to draw", 4, CELLS),
+        ("seed", "seed of the drawing", 0, SEED),
+    ):
         parser.add_argument(
             f"--{name}",
             type=whole_number(least),
             default=default,
-            help=f"of the practice cells; default: {default}",
+            metavar="N",
+            help=f"{what}; default: {default}",
         )
     parser.set_defaults(run=run)
 

@@ -16,9 +16,9 @@ def add_parser(commands) -> None:
     """Add the command to argparse's `commands`."""
     parser = commands.add_parser(
         "evaluate",
-        help="how well a trained run does on a labelled folder",
+        help="score a trained run on a labelled folder",
         description="Print accuracy, AUC, sensitivity and specificity of a trained run on a folder"
-        " with Parasitized/ and Uninfected/, beside those of the dark-spot rule.",
+        " with Parasitized/ and Uninfected/, next to those of the dark-spot rule.",
     )
     parser.add_argument(
         "--data", type=folder_path, required=True, metavar="FOLDER", help="the labelled cells"
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder = finished_run(arguments)
     paths, labels, refused = sound_cells(arguments.data)
     if not paths:
-        raise ValueError(f"No sound image is left in {arguments.data}.")
+        raise ValueError(f"There is no usable image in {arguments.data}.")
     seen = trained_on(folder, paths)
     if seen:
         print(

@@ -13,16 +13,16 @@ from malaria.given.grading.verdict import folded
 def add_parser(commands):
     """Add the five commands to argparse's `commands`."""
     _add_for_one(commands, "check", check, "grade one exercise")
-    _add_for_one(commands, "hint", show_hint, "a hint for an exercise, one more each time")
+    _add_for_one(commands, "hint", show_hint, "show a hint for an exercise, and one more each time")
 
-    text = "put an exercise's stub back; your text is kept"
+    text = "restore the stub of an exercise, and keep a copy of what you wrote"
     parser = _add_for_one(commands, "reset", put_back, text)
-    text = "put the whole module back, such as one that cannot be read"
+    text = "restore the whole module, for example when it cannot be read"
     parser.add_argument("--whole-module", action="store_true", help=text)
 
-    text = "show the reference's answer, once yours is right"
+    text = "show the reference solution, once yours is right"
     parser = _add_for_one(commands, "solution", solution, text)
-    parser.add_argument("--anyway", action="store_true", help="before yours is right")
+    parser.add_argument("--anyway", action="store_true", help="even if yours is not right yet")
 
     _add(commands, "progress", progress, "grade all exercises and show the score")
 
@@ -77,10 +77,10 @@ def hints_in_words(number):
     """
     try:
         shown = hints.next_hints(number)
-        last = f"Hint {len(shown)} of 3." if len(shown) < 3 else "That was the last hint of 3."
+        last = f"Hint {len(shown)} of 3." if len(shown) < 3 else "That was the last of 3 hints."
     except hints.CannotCountError as error:
         shown = exercise_of(number).hints
-        last = f"These are all 3, because it cannot be counted which you have seen: {error}."
+        last = f"These are all 3 hints, because what you have seen cannot be recorded: {error}."
     lines = [folded(f"{k}. {text}", width(), "", "   ") for k, text in enumerate(shown, start=1)]
     return "\n".join([*lines, folded(last, width(), "", "")])
 
@@ -94,8 +94,8 @@ def put_back(arguments):
     """Put the stub of an exercise back."""
     copy = reset.reset(arguments.number, arguments.whole_module)
     what = "The module" if arguments.whole_module else f"Exercise {arguments.number}"
-    kept = f" Your text is kept in {copy.relative_to(malaria.PROJECT)}" if copy else ""
-    print(f"{what} is unwritten again.{kept}")
+    kept = f" Your version is saved in {copy.relative_to(malaria.PROJECT)}" if copy else ""
+    print(f"{what} has been reset.{kept}")
     return 0
 
 
@@ -105,14 +105,14 @@ def solution(arguments):
     if not arguments.anyway:
         if malaria.modules_in_use == malaria.REFERENCE:
             raise ValueError(
-                "The modules in use are the reference's, so that nobody can tell whether yours are"
-                f" right: unset {malaria.SWITCH}, or look at the solution with --anyway."
+                "The reference modules are in use, so there is no way to tell whether yours are"
+                f" right: unset {malaria.SWITCH}, or add --anyway to see the solution."
             )
         verdict = verdict_on(arguments.number)
         if verdict.outcome is not Outcome.DONE:
             raise ValueError(
-                f"Your {arguments.number} is not done yet ({verdict.outcome.word}): solve it first,"
-                " or look at the solution with --anyway."
+                f"Your exercise {arguments.number} is not done yet ({verdict.outcome.word}). Solve"
+                " it first, or add --anyway to see the solution."
             )
     print(text, end="")
     return 0

@@ -21,16 +21,16 @@ def add_parser(commands) -> None:
     """Add the command to argparse's `commands`."""
     parser = commands.add_parser(
         "predict",
-        help="the probability that each cell holds a parasite",
-        description="Print P(parasitized) for each image, one cell a file. Files that are not cell"
-        " images are named on stderr and skipped; the exit status is then 1.",
+        help="print the probability that each cell contains a parasite",
+        description="Print P(parasitized) for each image; each file must show one cell. Files that"
+        " are not cell images are named on stderr and skipped; the exit status is then 1.",
     )
     parser.add_argument(
         "paths",
         nargs="+",
         type=Path,
         metavar="FILE or FOLDER",
-        help="an image, or a folder with images in it at any depth",
+        help="an image, or a folder that contains images at any depth",
     )
     add_run_option(parser)
     form = parser.add_mutually_exclusive_group()
@@ -40,7 +40,7 @@ def add_parser(commands) -> None:
         "--heatmap",
         type=folder_path,
         metavar="FOLDER",
-        help="write each cell with the pixels that speak for a parasite marked",
+        help="write an image of each cell that marks the pixels to which its score is sensitive",
     )
     parser.set_defaults(run=run)
 
@@ -48,14 +48,14 @@ def add_parser(commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     folder = finished_run(arguments)
-    newest = "" if arguments.run_folder else ", the newest; --run chooses another"
-    print(f"malaria: with the classifier of {folder}{newest}", file=sys.stderr)
+    newest = "" if arguments.run_folder else ", the newest run; --run chooses another"
+    print(f"malaria: using the classifier of {folder}{newest}", file=sys.stderr)
     listed, missing = listed_images(arguments.paths)
     for sentence in missing:
         print(f"malaria: {sentence}", file=sys.stderr)
     sound = sound_files(listed)
     if not sound:
-        raise ValueError("No image is left to look at.")
+        raise ValueError("There is no usable image to classify.")
     if arguments.heatmap:
         arguments.heatmap.mkdir(parents=True, exist_ok=True)
 
@@ -92,7 +92,7 @@ def print_rows(rows: list[dict], form: str) -> None:
         for row in rows:
             print(f"{row['probability']:>14.3f}  {row['verdict']:<11}  {shown(row['file'])}")
         parasitized = sum(row["verdict"] == "parasitized" for row in rows)
-        print(f"{parasitized} of {len(rows)} cells look parasitized")
+        print(f"{parasitized} of {len(rows)} cells are classified as parasitized")
 
 
 def write_heatmaps(classifier, paths: list[str], folder: Path) -> None:
@@ -108,4 +108,4 @@ def write_heatmaps(classifier, paths: list[str], folder: Path) -> None:
             name, number = f"{Path(path).stem}_{number}_heatmap.png", number + 1
         used.add(name)
         Image.fromarray(overlay(image, saliency)).save(folder / name)
-    print(f"{len(paths)} heat-maps are in {folder}", file=sys.stderr)
+    print(f"{len(paths)} heat maps are in {folder}", file=sys.stderr)

@@ -33,38 +33,41 @@ def add_parser(commands) -> None:
     """Add the command to argparse's `commands`."""
     parser = commands.add_parser(
         "train",
-        help="train the classifier and report on it",
-        description="Train in two phases, the whole network and then its head, and write a run"
-        " folder with the classifier, its history and a report. The reference stores its state"
-        " after every epoch, so that --resume goes on from there, and Ctrl-C leaves a usable run;"
-        " your own train (exercise 6.6) may do neither, and the command says so.",
+        help="train the classifier and write a report",
+        description="Train in two phases, first the whole network and then its head, and write a"
+        " run folder with the classifier, its history and a report. The reference saves its state"
+        " after every epoch, so --resume continues from there, and Ctrl-C leaves a usable run. Your"
+        " own train (exercise 6.6) need not do either; if it does not, the command says so.",
     )
     parser.add_argument(
         "--data",
         # Resolved, because a run may be resumed from anywhere.
         type=lambda text: str(folder_path(str(Path(text).resolve()))),
         metavar="FOLDER",
-        help="default: the practice cells, drawn if need be",
+        help="default: the practice cells, drawn if necessary",
     )
     parser.add_argument(
-        "--out", type=folder_path, metavar="RUN", help="default: runs/ and data's name"
+        "--out",
+        type=folder_path,
+        metavar="RUN",
+        help="default: runs/ and the name of the data folder",
     )
     parser.add_argument(
         "--modules",
         type=malaria.lasting,  # likewise
         metavar="FOLDER",
-        help='"solutions", or a folder; default: MALARIA_MODULES, otherwise your own modules',
+        help='"solutions", or a folder; default: MALARIA_MODULES if set, or else your own modules',
     )
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the run in --out, if there is one, from the state that train stored",
+        help="continue the run in --out, if there is one, from its saved state",
     )
     parser.add_argument(
         "--each-cell-its-own-patient",
         action="store_true",
         default=None,  # not given: a resumed run keeps its own setting, as for all the others
-        help="for file names without a patient: split by cell, at the price of a leak",
+        help="for file names without a patient: split by cell, at the cost of data leakage",
     )
     add_options(parser)
     parser.set_defaults(run=run)
@@ -75,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder = RunFolder(arguments.out or RUNS / Path(arguments.data or PRACTICE_CELLS).name)
     settings = settings_for(folder, chosen_settings(arguments), arguments.resume)
     use_written_modules(settings.modules)
-    say(1, "the cells; practice cells are drawn once, in half a minute")
+    say(1, "finding the cells; practice cells are drawn once, in about half a minute")
     paths, labels, refused = sound_cells(Path(settings.data))
     cells = split(paths, labels, settings)
     settings = with_cells(settings, folder, cells)
@@ -87,11 +90,11 @@ def run(arguments: argparse.Namespace) -> int:
         resumed = folder.settings.is_file()
         begin(folder, settings, cells)
         if resumed and not holds_state(folder):
-            print(f"No state of a training is stored in {folder}: it begins anew.")
+            print(f"{folder} holds no saved training state, so training starts from scratch.")
         say(
             2,
-            f"the training, {settings.whole_epochs} epochs of the whole network and"
-            f" {settings.head_epochs} of its head; its bars say how long an epoch takes",
+            f"training, {settings.whole_epochs} epochs of the whole network and"
+            f" {settings.head_epochs} of its head; the progress bars show how long an epoch takes",
         )
         try:
             epochs = train_and_export(folder, settings, cells)
@@ -99,13 +102,13 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"Stopped. {what_follows(folder)}")
             raise
         stopped = epochs < settings.whole_epochs + settings.head_epochs
-        say(3, "the test cells and the report, less than a minute")
+        say(3, "scoring the test cells and writing the report, in less than a minute")
         score_and_report(folder, settings, cells, stopped)
     if stopped:
         print(f"Stopped after {epochs} epochs. {what_follows(folder)}")
         return 130
     if not holds_state(folder):
-        print(f"A training that is stopped would have to begin anew. {what_follows(folder)}")
+        print(f"This run could not have been resumed. {what_follows(folder)}")
     return 1 if refused else 0
 
 
@@ -122,10 +125,10 @@ def holds_state(folder: RunFolder) -> bool:
 def what_follows(folder: RunFolder) -> str:
     """What `--resume` will do, a sentence."""
     if holds_state(folder):
-        return f"--out {folder} --resume goes on from the state that was stored."
+        return f"--out {folder} --resume continues from the saved state."
     return (
-        f"The train of these modules (exercise 6.6) has stored no state in {folder.checkpoints}, so"
-        f" --out {folder} --resume begins anew."
+        f"The train function of these modules (exercise 6.6) has saved no state in"
+        f" {folder.checkpoints}, so --out {folder} --resume starts from scratch."
     )
 
 
@@ -165,7 +168,7 @@ def split(paths: list[str], labels: np.ndarray, settings: Settings) -> SplitCell
     """
     if len(set(labels.tolist())) < 2:
         raise ValueError(
-            f"Training needs sound images of both classes, but {settings.data} lacks one."
+            f"Training needs usable images of both classes, but {settings.data} lacks one class."
         )
     from malaria.train_test_split import split_by_patient
 
@@ -185,7 +188,7 @@ def patients_of(paths: list[str], each_its_own: bool) -> list[str]:
     except ValueError as error:
         raise ValueError(
             f"{error} If the patients are not known, --each-cell-its-own-patient splits by cell;"
-            " the scores are then too good, because neighbours stand on both sides."
+            " the scores are then too optimistic, because a patient's cells end up in several sets."
         ) from None
 
 
@@ -276,7 +279,7 @@ def score_and_report(
             "The training was stopped early; the scores are those of its best epoch so far."
         )
     if settings.each_cell_its_own_patient:
-        notes.append("The cells were split one by one, so these scores are too good.")
+        notes.append("The split was by cell, not by patient, so these scores are too optimistic.")
     write_report(folder, settings, cells, results, classifier.saliency, notes)
     print(table(results))
     print(

@@ -21,14 +21,14 @@ def option(default, kind, text: str):
 class Settings:
     """How a run is trained, and on which cells; stored as JSON."""
 
-    image_size: int = option(64, whole_number(16), "side of the images, in pixels")
-    batch_size: int = option(64, whole_number(1), "images in a batch")
+    image_size: int = option(64, whole_number(16), "side length of the images, in pixels")
+    batch_size: int = option(64, whole_number(1), "number of images in a batch")
     whole_epochs: int = option(12, whole_number(0), "epochs of the first phase: the whole network")
     head_epochs: int = option(3, whole_number(0), "epochs of the second phase: the head alone")
-    learning_rate: float = option(1e-3, rate, "greatest learning rate of the first phase")
-    head_learning_rate: float = option(3e-4, rate, "greatest learning rate of the second phase")
-    label_smoothing: float = option(0.1, fraction, "share of each label spread over both classes")
-    views: int = option(4, whole_number(1, 8), "symmetries of a cell that are averaged, 1 to 8")
+    learning_rate: float = option(1e-3, rate, "peak learning rate of the first phase")
+    head_learning_rate: float = option(3e-4, rate, "peak learning rate of the second phase")
+    label_smoothing: float = option(0.1, fraction, "share of a label spread over both classes")
+    views: int = option(4, whole_number(1, 8), "symmetries of a cell to average over, 1 to 8")
     seed: int = option(0, whole_number(0), "seed of the split, the weights and the order")
     modules: str = ""  # as for `malaria.use_modules`
     each_cell_its_own_patient: bool = False
@@ -66,7 +66,7 @@ def settings_for(run: RunFolder, chosen: dict, resume: bool) -> Settings:
         return Settings(**chosen)
     if not resume:
         raise ValueError(
-            f"{run} already holds a run: choose another --out, or go on with --resume."
+            f"{run} already holds a run: choose another --out, or continue it with --resume."
         )
     stored = stored_settings(run)
     for name, value in chosen.items():
@@ -74,7 +74,7 @@ def settings_for(run: RunFolder, chosen: dict, resume: bool) -> Settings:
         if own != value:
             raise ValueError(
                 f"The run in {run} was made with {name.replace('_', ' ')} {own!r}, not {value!r}:"
-                " choose another --out, or leave that out."
+                " choose another --out, or omit that option."
             )
     return stored
 
@@ -88,8 +88,8 @@ def stored_settings(run: RunFolder) -> Settings:
     stored = read_json(run.settings)
     if not isinstance(stored, dict) or set(stored) != {one.name for one in fields(Settings)}:
         raise ValueError(
-            f"The run in {run} was made by another version of the course and cannot go on: choose"
-            " another --out, or delete that folder."
+            f"The run in {run} was made by another version of the course and cannot be resumed:"
+            " choose another --out, or delete that folder."
         )
     return Settings(**stored)
 

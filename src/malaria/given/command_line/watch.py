@@ -41,7 +41,9 @@ def add_parser(commands):
     """Add the command to argparse's `commands`."""
     text = "grade what you save, as soon as you save it"
     parser = commands.add_parser(
-        "watch", help=text, description=f"{text.capitalize()}. Keys: h: a hint, q or Ctrl-C: end."
+        "watch",
+        help=text,
+        description=f"{text.capitalize()}. Keys: h shows a hint, q or Ctrl-C quits.",
     )
     parser.set_defaults(run=run)
 
@@ -50,7 +52,7 @@ def run(arguments):
     """Run the command until it is stopped; returns the exit status."""
     refuse_without_assertions()  # now, rather than when all is loaded
     if CAN_FORK:
-        say("Loading TensorFlow and the tests, which takes some seconds ...")
+        say("Loading TensorFlow and the tests, which takes a few seconds ...")
         # Loaded and collected once: every grading is a fork that has it already. No operation may
         # run here, because TensorFlow's threads do not survive a fork.
         hide_accelerators()
@@ -60,7 +62,7 @@ def run(arguments):
             collected([*QUIET, *files], watch_in_forks)
     else:
         watch_saves(StartedGrading)
-    print("Ended.")
+    print("Stopped watching.")
     return 0
 
 
@@ -94,7 +96,7 @@ def watch_saves(start):
             recursive=False,
         ):
             if not announced:  # the first turn comes when the folder is really being watched
-                keys = "Save a module to have it graded; h: a hint, q: end."
+                keys = "Save a module to have it graded. Press h for a hint, q to quit."
                 say(f"Watching {watching.folder}. {keys}")
                 announced = True
             for module in sorted({Path(path).stem for _, path in changes}):

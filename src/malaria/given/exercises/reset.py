@@ -44,8 +44,8 @@ def _with_stub(number: str, file: Path, stub: str) -> bytes:
         return with_definitions(source.text, stub, names_of(number)).encode(source.encoding)
     except SyntaxError as error:
         raise ValueError(
-            f"{file.name} cannot be read, line {error.lineno}: {error.msg}. Mend that line, or"
-            f" put the whole module back with `malaria reset {number} --whole-module`."
+            f"{file.name} cannot be read, line {error.lineno}: {error.msg}. Fix that line, or"
+            f" restore the whole module with `malaria reset {number} --whole-module`."
         ) from None
 
 

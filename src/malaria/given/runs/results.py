@@ -50,21 +50,21 @@ def meaning(labels: np.ndarray, patients: np.ndarray, network: Result, rule: Res
     low, high = interval_by_patient(patients, right)
     interval = "" if math.isnan(low) else f" (95% interval by patient: {low:.3f} to {high:.3f})"
     figures = (
-        f"Of {len(labels):,} cells of {count} patients that no training step has seen, the"
-        f" network calls {ours:.3f} right{interval}; the dark-spot rule, which learns nothing,"
-        f" {theirs:.3f}."
+        f"Of {len(labels):,} cells of {count} patients that training has not seen, the"
+        f" network's accuracy is {ours:.3f}{interval}; that of the dark-spot rule, which learns"
+        f" nothing, is {theirs:.3f}."
     )
     # Of the difference, cell by cell: the same patients are easy or hard for both.
     low, high = interval_by_patient(patients, gain)
     if low > 0:
-        return f"{figures} The network sees more than the rule."
+        return f"{figures} The network is better than the rule."
     if high < 0:
         return (
             f"{figures} The network is worse than the rule: it has not learned enough. Train on"
             " more cells, or for more epochs, and look at the curves in the report."
         )
-    below = " The network is not above the rule." if ours <= theirs else ""
-    return f"{figures}{below} So few patients do not tell which of the two is better."
+    below = " The network is not better than the rule." if ours <= theirs else ""
+    return f"{figures}{below} There are too few patients to tell which of the two is better."
 
 
 def as_json(results: dict[str, Result]) -> dict[str, dict[str, float | None]]:
