@@ -606,11 +606,13 @@ def _cells_of_patients(patients, labels, rows):
     return table[np.argsort(-table.sum(1), kind="stable")]
 
 
-def plot_history(history):
+def plot_history(history, beside=None):
     """The learning curves, with the boundary between the two phases.
 
     Args:
         history: What `train` returns: a dict of lists with one entry an epoch.
+        beside: Another run to compare with, a dict from its name to its history, or None. Its
+            validation loss and its validation AUC are drawn as thin black lines.
     """
     import matplotlib.pyplot as plt
     from matplotlib.ticker import MaxNLocator
@@ -625,7 +627,12 @@ def plot_history(history):
         if f"val_{name}" in history:
             label = {"accuracy": "accuracy", "auc": "AUC"}[name]
             right.plot(epochs, history[f"val_{name}"], mark, color=colour, ms=4, label=label)
-    right.set_ylabel("on the validation cells")
+    right.set_ylabel("validation: accuracy, AUC")
+    for name, other in (beside or {}).items():
+        for axis, entry, what in ((left, "val_loss", "validation"), (right, "val_auc", "AUC")):
+            values = other.get(entry, [])
+            places = np.arange(1, len(values) + 1)
+            axis.plot(places, values, "-", color="black", lw=0.9, label=f"{what}, {name}")
     for axis in (left, right):
         axis.set_xlabel("epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
