@@ -32,11 +32,12 @@ def variables_to_train(model, phase):
     """The variables that a phase of the training changes.
 
     Args:
-        model: A `CNN`.
+        model: A `CNN`, or another model with its properties.
         phase: "whole" or "head".
 
     Returns:
-        A list of variables: all trainable ones, or those of the head.
+        A list of the model's own variables: in the phase "whole" its `trainable_variables`, in the
+        phase "head" its `head_variables`, in their order.
 
     Raises:
         ValueError: The phase is neither of the two.
@@ -55,15 +56,18 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
 
     Args:
         model: A `CNN`.
-        phase: "whole" or "head". In the head phase the base stays as it is, bit for bit, its
-            batch-norm statistics included, and runs as outside training.
-        optimizer: An optimizer over `variables_to_train(model, phase)`, in that order.
-        max_norm: The greatest global norm of the gradients.
-        label_smoothing: As in `softmax_cross_entropy`.
+        phase: "whole" or "head". In the whole phase base and head run in training mode. In the
+            head phase the base stays as it is, bit for bit, its batch-norm statistics included:
+            it runs in inference mode, and only the head runs in training mode.
+        optimizer: An optimizer such as `Adam`, built over `variables_to_train(model, phase)`:
+            `apply(gradients)` takes one gradient for each of them, in that order.
+        max_norm: The greatest global norm of the gradients, see `clip_gradients`.
+        label_smoothing: As in `softmax_cross_entropy`, in [0, 1].
 
     Returns:
-        A `tf.function` from `(images, labels)` to the loss before the step, a scalar: the one that
-        is differentiated, with smoothed labels if they are.
+        A `tf.function` from `(images, labels)`, `(B, S, S, 3)` and `(B,)` with B open, to the loss
+        before the step, a scalar tensor. It is the loss that is differentiated, so its labels are
+        smoothed if `label_smoothing` is above 0.
 
     Raises:
         ValueError: The phase is neither of the two.
@@ -86,14 +90,19 @@ def evaluate(model, dataset):
     """How well a model does on a dataset. Changes nothing.
 
     Args:
-        model: A callable such as `CNN`: images and `training` to logits `(B, 2)`.
-        dataset: A `tf.data.Dataset` of `(images, labels)` batches.
+        model: A callable such as `CNN`: images and `training` to logits `(B, 2)`. It is called in
+            inference mode.
+        dataset: A `tf.data.Dataset` of `(images, labels)` batches; the last may be shorter. It is
+            read once, because another pass may come in another order.
 
     Returns:
-        A dict of floats, each over all examples: `loss`; `accuracy`; `sensitivity`, the share of
-        the parasitized cells that are found; `specificity`, the share of the uninfected cells that
-        are cleared; `auc`, the probability that a random parasitized cell scores higher than a
-        random uninfected one, ties counted half [2]. NaN where a class is absent.
+        A dict of Python floats, each over all examples and none a mean over batches: `loss`, in
+        nats, without label smoothing; `accuracy`; `sensitivity`, the share of the parasitized
+        cells (label 1) that are found; `specificity`, the share of the uninfected cells that are
+        cleared; `auc`, the probability that a random parasitized cell scores higher than a random
+        uninfected one, ties counted half [2]. A cell is called parasitized if its logit of class 1
+        is the larger; its score is the difference of the two logits. What an absent class leaves
+        undefined is NaN.
 
     Raises:
         ValueError: The dataset is empty.
@@ -115,14 +124,16 @@ def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     """The learning rate: a linear warm-up from 0 to `peak`, then half a cosine back to 0 [3, 4].
 
     Args:
-        step: The number of steps done, an int or a scalar tensor.
-        total_steps: The number of steps in all.
+        step: The number of steps done, an int or a scalar tensor; it may be fractional.
+        total_steps: The number of steps in all, an int.
         peak: The greatest learning rate.
-        warmup_fraction: The share of the steps spent on the warm-up, in [0, 1); it may end between
-            two steps.
+        warmup_fraction: The share of the steps spent on the warm-up, in [0, 1). The warm-up takes
+            `warmup_fraction * total_steps` steps, not rounded: it may end between two steps.
 
     Returns:
-        A scalar tensor: 0 at step 0 (without a warm-up: `peak`), 0 from `total_steps` on.
+        A scalar tensor: 0 at step 0 (without a warm-up: `peak`), 0 from `total_steps` on. A loop
+        whose steps are numbered from 0 would therefore spend its first step at a rate of 0, and
+        one that numbers them from 1 its last.
 
     Raises:
         ValueError: `total_steps` is not positive, or `warmup_fraction` not in [0, 1).
@@ -147,10 +158,12 @@ def base_features(model, dataset):
 
     Args:
         model: A `CNN`.
-        dataset: A `tf.data.Dataset` of `(images, labels)` batches.
+        dataset: A `tf.data.Dataset` of `(images, labels)` batches; the last may be shorter. It is
+            read once, because another pass may come in another order.
 
     Returns:
-        `(features, labels)`, `(N, F)` and `(N,)`, in the order of the dataset.
+        `(features, labels)`, tensors of shape `(N, F)` and `(N,)`, all batches joined in the order
+        of the dataset. The features are those of inference mode; F is the model's own.
 
     Raises:
         ValueError: The dataset is empty.
@@ -161,8 +174,8 @@ def base_features(model, dataset):
         >>> cells = tf.zeros((5, 8, 8, 3)), tf.constant([0, 1, 1, 0, 1])
         >>> dataset = tf.data.Dataset.from_tensor_slices(cells).batch(2)
         >>> features, labels = base_features(model, dataset)
-        >>> features.shape, labels.numpy().tolist()
-        (TensorShape([5, 8]), [0, 1, 1, 0, 1])
+        >>> len(features), labels.numpy().tolist()
+        (5, [0, 1, 1, 0, 1])
     """
     raise NotImplementedError("Exercise 6.5: the base outside training, batch by batch, joined")
 
@@ -201,24 +214,35 @@ def train(
 ):
     """Train in two phases: the whole network, then the head, from the best weights so far.
 
-    Afterwards the model has the weights of the epoch with the lowest validation loss. Ctrl-C ends
-    the training early, and leaves the best weights up to then.
+    Each phase has an optimizer of its own and a learning rate that follows `cosine_decay` over all
+    steps of that phase. Its first step must already move the weights: number the steps so that
+    none has the rate 0 that the schedule has at either end. In the head phase the base is frozen,
+    so it may run once, see `base_features`; its features come in a new order in every epoch.
+
+    Afterwards the model has the weights, batch-norm statistics included, of the epoch with the
+    lowest validation loss of both phases.
+
+    Not graded: to store the state in `folder` and to go on from it, and to end the training early
+    at Ctrl-C with the best weights so far.
 
     Args:
         model: A `CNN`; trained in place.
-        train_set, val_set: `tf.data.Dataset` of `(images, labels)` batches.
-        whole_epochs, head_epochs: The number of epochs of each phase.
+        train_set, val_set: `tf.data.Dataset` of `(images, labels)` batches. The training set is
+            read anew in every epoch of the whole phase.
+        whole_epochs, head_epochs: The number of epochs of each phase; either may be 0.
         learning_rate, head_learning_rate: The greatest learning rate of each phase.
         max_norm: The greatest global norm of the gradients.
-        label_smoothing: As in `softmax_cross_entropy`, for the training loss only.
+        label_smoothing: As in `softmax_cross_entropy`, for the training loss of both phases only:
+            the validation loss is without it.
         seed: An int: the order of the features in the head phase.
         folder: Where to store the state after every epoch. Training goes on from a state that is
             already there, to the same weights as without a break. None stores nothing.
-        progress: Whether to show a bar for each epoch.
+        progress: Whether to show a progress bar for each epoch.
 
     Returns:
-        The history, a dict of lists with one entry an epoch: `phase`, `loss` (over the training
-        examples), and `val_loss`, `val_accuracy`, `val_sensitivity`, `val_specificity`, `val_auc`.
+        The history, a dict of lists with one entry for each epoch: `phase`; `loss`, the mean over
+        the training examples; and `val_loss`, `val_accuracy`, `val_sensitivity`,
+        `val_specificity`, `val_auc`, as `evaluate` gives them after the epoch.
 
     Examples:
         >>> from malaria.cnn_model import CNN
