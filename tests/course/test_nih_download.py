@@ -42,11 +42,11 @@ STRAYS = {
 
 
 def make_zip(entries):
-    """The bytes of a zip with these entries: a dict from path to content."""
+    """The bytes of a zip with these entries, a dict from path to content: each time the same."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path, content in entries.items():
-            archive.writestr(path, content)
+            archive.writestr(zipfile.ZipInfo(path), content)  # a bare path would add the time
     return buffer.getvalue()
 
 
