@@ -16,11 +16,13 @@ def read_image(path, image_size):
     """Read one cell image and stretch it to a square.
 
     Args:
-        path: The file, a `str` or a string tensor of shape `()`: PNG or JPEG.
+        path: The file, PNG or JPEG, colour or grey: a `str`, or a string tensor of shape `()`, as
+            in a pipeline.
         image_size: The side S of the square, in pixels, an int.
 
     Returns:
-        The image, float32, static shape `(S, S, 3)`, RGB in [0, 1].
+        The image: RGB, float32 in [0, 1], static shape `(S, S, 3)`. It is resized bilinearly, with
+        antialiasing, whatever its proportions.
 
     Examples:
         >>> pixels = tf.constant([[[0, 0, 0], [255, 255, 255]]], tf.uint8)  # black beside white
@@ -43,11 +45,11 @@ def channel_statistics(images):
     """The mean and the standard deviation of each channel, over all pixels of all images.
 
     Args:
-        images: The training images, and only those: `(N, H, W, 3)`, float, in [0, 1].
+        images: The training images, and only those: `(N, H, W, 3)`, float32 or float64 in [0, 1].
 
     Returns:
         `(mean, std)`, each of shape `(3,)` and of the dtype of `images`. The standard deviation is
-        that of the population: divided by the number of pixels, not by one less.
+        that of the population: the squares are divided by the number of pixels, not by one less.
 
     Examples:
         >>> images = tf.constant([[[[0.0, 0.5, 1.0], [1.0, 0.5, 1.0]]]])  # one image of two pixels
@@ -72,11 +74,12 @@ def standardise(images, mean, std):
     """Centre each channel at 0 and scale it to a standard deviation of 1.
 
     Args:
-        images: `(B, H, W, 3)`, float.
+        images: `(B, H, W, 3)`, float32 or float64.
         mean, std: `(3,)`, as `channel_statistics` returns them.
 
     Returns:
-        A tensor of the shape and dtype of `images`. A channel without deviation is only centred.
+        A tensor of the shape and dtype of `images`. A channel whose standard deviation is 0 is only
+        centred, not divided.
 
     Examples:
         >>> image = tf.constant([[[[0.5, 0.75, 1.0]]]])  # of one pixel
@@ -92,14 +95,17 @@ def standardise(images, mean, std):
 def flip_and_rotate(images, seed):
     """Turn each image into one of the 8 symmetries of the square, drawn afresh for each image.
 
-    A cell has no up or down, so all 8 keep the label true.
+    A cell may lie at any angle, and nothing in it tells left from right, so all 8 keep the label
+    true. They are equally likely.
 
     Args:
-        images: `(B, S, S, 3)`, float, square.
-        seed: A stateless seed, shape `(2,)`, int. The same seed gives the same draws.
+        images: `(B, S, S, 3)`, float32 or float64, square. In a pipeline B is unknown while the
+            graph is built: `images.shape[0]` is None there.
+        seed: A stateless seed: two ints, or an int tensor of shape `(2,)`. The same seed gives the
+            same draws.
 
     Returns:
-        A tensor of the shape and dtype of `images`.
+        A tensor of the shape and dtype of `images`, in the same order.
 
     Raises:
         ValueError: The images are not square.
@@ -128,12 +134,14 @@ def flip_and_rotate(images, seed):
 def jitter_stain(images, seed, strength=0.1):
     """Vary the stain: multiply each channel of each image by a gain of its own.
 
-    A gain keeps the black background black, which an offset would not.
+    A gain keeps the black background black; an offset would tint it.
 
     Args:
-        images: `(B, H, W, 3)`, float, in [0, 1].
-        seed: A stateless seed, shape `(2,)`, int. The same seed gives the same draws.
-        strength: The gains are uniform in [1 - strength, 1 + strength].
+        images: `(B, H, W, 3)`, float32 or float64 in [0, 1]. B may be unknown, as in
+            `flip_and_rotate`.
+        seed: A stateless seed: two ints, or an int tensor of shape `(2,)`. The same seed gives the
+            same draws.
+        strength: A float in [0, 1]. The gains are uniform in [1 - strength, 1 + strength].
 
     Returns:
         A tensor of the shape and dtype of `images`, clipped to [0, 1].
@@ -165,13 +173,16 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
         paths: The image files, N strings or paths.
         labels: The class of each, N ints.
         image_size: The side S of the images, in pixels.
-        batch_size: The number B of images in a batch; the last batch may be shorter.
-        training: If true, every epoch comes in a new order, with new augmentations. If false, the
-            images come in the given order, unchanged.
+        batch_size: The number B of images in a batch. The last batch may be shorter; no image is
+            dropped.
+        training: If true, each file is read only once, in the first epoch; every epoch comes in a
+            new order over the whole set, and flips, rotates and jitters each image anew, with the
+            default strength. If false, the images come in the given order, unchanged.
         seed: An int. Two pipelines with the same seed agree, epoch by epoch.
 
     Returns:
         A `tf.data.Dataset` of `(images, labels)`: `(B, S, S, 3)` float32 in [0, 1], `(B,)` int32.
+        All lengths but B are static.
 
     Raises:
         ValueError: There are no images, or not as many labels as images.

@@ -492,6 +492,45 @@ def _places_of(nodes):
     return place
 
 
+def plot_parts(bars, label):
+    """Bars that are made up of parts.
+
+    Args:
+        bars: A dict from a bar's name to a dict from a part's name to a number; four parts in all.
+        label: What the numbers are.
+
+    Raises:
+        ValueError: There are more than four parts.
+    """
+    import matplotlib.pyplot as plt
+
+    names = list(dict.fromkeys(part for parts in bars.values() for part in parts))
+    colours = {name: style[-1] for name, *style in _styled(dict.fromkeys(names))}
+    hatches = dict(zip(names, ("", "///", "...", "xx"), strict=False))
+    figure, axis = plt.subplots(figsize=(6.5, 1.3 + 0.4 * len(bars)), layout="constrained")
+    for name, parts in bars.items():
+        left = 0
+        for part, number in parts.items():
+            known = part in axis.get_legend_handles_labels()[1]
+            axis.barh(
+                name,
+                number,
+                0.6,
+                left=left,
+                color=colours[part],
+                hatch=hatches[part],
+                edgecolor="white",
+                linewidth=0,
+                label=None if known else part,
+            )
+            left += number
+    axis.set(xlabel=label)
+    axis.invert_yaxis()
+    axis.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside upper center", ncols=len(names), fontsize=8)
+    return figure
+
+
 def plot_split(patients, labels, sets):
     """The patients of a split, one bar each: how many of their cells are of which class.
 
