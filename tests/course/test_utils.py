@@ -191,6 +191,14 @@ PICTURES = {
     "arrows": lambda: utils.plot_arrows({"a": (2, 1), "b": (1, 1)}, "east", "north", 1),
     "a chain": lambda: utils.plot_chain(["add", "square"], ["x ()", "y ()", "z ()"], ["b", ""]),
     "bars": lambda: utils.plot_bars({"ours": 3.0, "theirs": 1.0}, "milliseconds"),
+    "maps": lambda: utils.show_maps({"a": [[[1.0, -2.0]]], "b": [[[0.0, 3.0]]]}, ["x"]),
+    "maps beside an image": lambda: utils.show_maps({"a": [[[1.0]]]}, ["i", "x"], IMAGES[0]),
+    "a convolution": lambda: utils.draw_convolution(
+        np.ones((3, 4, 2), int), np.ones((2, 2, 2), int), [[8, 8]], (0, 1), 2, ((0, 1), (0, 0))
+    ),
+    "a network": lambda: utils.draw_network(
+        [("", (8, 8, 3)), ("block", (4, 4, 6)), ("dense", (2,))], {"base": (1, 1), "head": (2, 2)}
+    ),
     "saliency": lambda: utils.show_saliency(IMAGES, IMAGES[..., 0]),
 }
 
