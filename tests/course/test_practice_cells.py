@@ -12,7 +12,7 @@ from malaria import utils
 from malaria.given.cells import folders
 from malaria.given.cells.practice_cells import draw_cells, plan_counts, plan_stains
 from malaria.given.command_line import main
-from malaria.given.dark_spot import THRESHOLD, dark_spot_score
+from malaria.given.dark_spot import THRESHOLD, dark_spot_score, darkest_spot
 from solutions.train_test_split import patient_of
 from tools import cell_figures
 
@@ -69,6 +69,15 @@ def test_the_background_is_exact_black_and_the_crop_tight(default_set):
         assert inside[:, 0].any()
         assert inside[:, -1].any()
         assert not inside.all()
+
+
+def test_the_darkest_spot_is_found_inside_the_cell():
+    """Not on the rim, which is a mixture with the black around it, and not a single dark pixel."""
+    image = np.zeros((40, 50, 3), np.uint8)
+    image[5:35, 5:45] = 150
+    image[6, 6] = image[20, 20] = 20  # on the rim; a speck
+    image[24:29, 30:35] = 60
+    assert darkest_spot(image) == (26, 32)
 
 
 def test_the_dark_spot_rule_is_as_good_as_on_the_real_cells(default_set):

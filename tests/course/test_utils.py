@@ -181,8 +181,14 @@ PICTURES = {
     "history": lambda: utils.plot_history(HISTORY),
     "history of one epoch": lambda: utils.plot_history(SHORT),
     "ROC": lambda: utils.plot_roc(LABELS, {"a": np.arange(40), "b": np.zeros(40)}),
+    "ROC with a threshold": lambda: utils.plot_roc(LABELS, {"a": np.arange(40)}, {"a": 20}),
+    "accuracies": lambda: utils.plot_accuracies({("a", "x"): [0.5, 0.6], ("a", "y"): [0.5]}),
+    "cuts": lambda: utils.plot_cuts([0.2, 0.5], [0.5, 0.9], 0.2, 0.5, 0.03, 0.05),
+    "patients": lambda: utils.plot_patients("abc", {"x": [0, 1, 1], "y": [1, 1, 0]}, [3, 2, 9]),
+    "forty patients": lambda: utils.plot_patients(PATIENTS, {"x": range(40)}, range(40)),
     "confusion": lambda: utils.plot_confusion(LABELS, LABELS),
     "cells in rows": lambda: utils.show_cells(IMAGES, titles=["a", "b", "c"], columns=2),
+    "ringed cells": lambda: utils.show_cells(IMAGES, row_names=["a"], rings=[None, (4, 2), None]),
     "one cell": lambda: utils.show_cells(IMAGES[:1]),
     "grey cells": lambda: utils.show_cells(IMAGES[..., 0], size=2),
     "lines": lambda: utils.plot_lines(LINES, "step", "loss", yscale="log"),
@@ -257,6 +263,14 @@ def test_the_history_marks_where_the_head_begins():
     marked = [text.get_text() for text in utils.plot_history(HISTORY).axes[0].texts]
     assert marked == ["head only"]
     assert not utils.plot_history(SHORT).axes[0].texts
+
+
+def test_the_thresholds_in_use_are_marked_on_the_curve():
+    """Of four uninfected and four parasitized cells, one each is on the wrong side of 2.5."""
+    values = [0, 1, 2, 3, 2, 3, 4, 5]
+    lines = utils.plot_roc([0] * 4 + [1] * 4, {"a": values}, {"a": 2.5}).axes[0].lines
+    (mark,) = [line for line in lines if line.get_label() == "at the threshold 2.5"]
+    assert np.array(mark.get_data()).ravel().tolist() == [0.25, 0.75]
 
 
 FIVE = {name: [(0, 0), (1, 1)] for name in "abcde"}

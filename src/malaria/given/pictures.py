@@ -710,13 +710,16 @@ def plot_patients(names, accuracies, cells):
     figure, axis = plt.subplots(figsize=(9, 3.4), layout="constrained")
     for place, k in enumerate(order):
         axis.plot([place, place], [values[:, k].min(), values[:, k].max()], color=GREY, lw=1)
-    for (name, row), mark, colour in zip(
-        accuracies.items(), ("o", "s"), (BLUE, ORANGE), strict=False
+    # The smaller mark comes second, so that both are seen where they are equal.
+    for (name, row), mark, colour, side in zip(
+        accuracies.items(), ("o", "s"), (BLUE, ORANGE), (8, 4), strict=False
     ):
         axis.plot(
-            np.asarray(row)[order], mark, color=colour, ms=6, mfc="white", mew=1.6, label=name
+            np.asarray(row)[order], mark, color=colour, ms=side, mfc="white", mew=1.6, label=name
         )
-    axis.set_xticks(range(len(order)), [f"{names[k]}\n{cells[k]}" for k in order], fontsize=8)
+    rotation = 0 if len(order) <= 16 else 90
+    labels = [f"{names[k]}\n{cells[k]}" for k in order]
+    axis.set_xticks(range(len(order)), labels, fontsize=8, rotation=rotation)
     axis.set(xlabel="patient, and number of cells", ylabel="accuracy")
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(axis="y", alpha=0.25)
@@ -779,7 +782,7 @@ def plot_confusion(labels, predictions):
     names = [name.lower() for name in CLASSES]
     axis.set_xticks([0, 1], names)
     axis.set_yticks([0, 1], names, rotation=90, va="center")
-    axis.set_xlabel("called")
+    axis.set_xlabel("predicted")
     axis.set_ylabel("truth")
     return figure
 
