@@ -11,6 +11,7 @@ from malaria import LESSON_MODULES, PROJECT, REFERENCE
 from malaria.given.exercises import EXERCISES
 from tests.course.patience import PATIENCE
 from tests.course.submissions import stubs
+from tools.lesson_prose import measured
 from tools.notebooks import NOT_COMPARED, address, first_cell, is_check, varies
 
 LESSONS = sorted((PROJECT / "lessons").glob("*.ipynb"))
@@ -43,6 +44,8 @@ def problems(cells):
             found.append(f"cell {k} holds an error")
         if set(cell.metadata.get("tags", [])) - {NOT_COMPARED}:  # such as raises-exception
             found.append(f"cell {k} has a tag that may let an error go unnoticed")
+        if k > 1 and varies(cell) and not is_check(cell) and not claims(cell):
+            found.append(f"cell {k} is not compared, and claims nothing that could fail")
         if k > 1 and re.search(r"^\s*[!%]", cell.source, re.MULTILINE):
             found.append(f"cell {k} has a command or a magic, whose failure goes unnoticed")
         if re.search(r"(?<![\w.:/])/\w[\w.-]*/|\b[A-Z]:\\", printed(cell)):
@@ -52,6 +55,12 @@ def problems(cells):
         if "NBVAL" in cell.source:
             found.append(f"cell {k} has a mark of nbval's that `make notebooks` does not know")
     return found
+
+
+def claims(cell):
+    """Whether a cell asserts something, or shows nothing but a picture."""
+    printed = [output for output in cell.outputs if output.output_type == "stream"]
+    return "assert " in cell.source or not printed
 
 
 def cell(source="1", number=1, outputs=(), tags=()):
@@ -71,6 +80,10 @@ BAD = {
     "executed out of order": [cell(number=2), cell(number=1)],
     "an error": [cell(outputs=[nbformat.v4.new_output("error", ename="E", evalue="x")])],
     "an exception allowed": [cell(tags=["raises-exception"])],
+    "a number that nothing holds": [
+        cell(),
+        cell("print(x)", 2, outputs=[stream("0.3")], tags=[NOT_COMPARED]),
+    ],
     "a command": [cell(), cell("!pytest", 2)],
     "a magic": [cell(), cell("x = 1\n%notmagic", 2)],
     "another mark": [cell("# NBVAL_SKIP\n1")],
@@ -148,6 +161,27 @@ def test_a_lesson_reads_well(lesson):
     assert not re.findall(r"\b(easily|just|simply|obviously)\b", prose)
     assert "### Questions" in prose
     assert "### Read on" in prose
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.stem)
+def test_a_lesson_answers_its_questions(lesson):
+    """Each question has its answer folded below it."""
+    found = measured(nbformat.read(lesson, as_version=4))
+    assert found.questions == found.answers >= 2
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.stem)
+def test_every_picture_is_described(lesson):
+    """For those who cannot see it, in the page and in what is made of the notebook."""
+    found = measured(nbformat.read(lesson, as_version=4))
+    assert found.described == found.pictures
+    sources = [cell.source for cell in cells_of(lesson)]
+    assert not [source for source in sources if "plt.show" in source]
+
+
+def test_cells_print_numbers_not_booleans():
+    """A number can be learned from; what holds of it, an assertion says."""
+    assert sum(measured(nbformat.read(path, as_version=4)).booleans for path in LESSONS) <= 8
 
 
 def test_the_lessons_are_small():
