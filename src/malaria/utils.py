@@ -20,25 +20,22 @@ from malaria.given.cells.images import (
     is_image_name,
 )
 from malaria.given.cells.practice_cells import draw_cells
+from malaria.given.diagrams.descent import plot_arrows, plot_paths
+from malaria.given.diagrams.graphs import plot_graphs
+from malaria.given.diagrams.layers import draw_convolution, draw_network, plot_chain
+from malaria.given.diagrams.tensors import plot_broadcast
 from malaria.given.pictures import (
     BLUE,
     GREY,
     ORANGE,
-    draw_convolution,
-    draw_network,
     overlay,
     plot_accuracies,
-    plot_arrows,
     plot_bars,
-    plot_broadcast,
-    plot_chain,
     plot_confusion,
     plot_cuts,
-    plot_graphs,
     plot_history,
     plot_lines,
     plot_parts,
-    plot_paths,
     plot_patients,
     plot_roc,
     plot_split,

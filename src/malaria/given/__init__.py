@@ -1,7 +1,7 @@
 """Given code, finished and not to be edited. What stands here is what a learner's code imports.
 
 lesson.py       the first cell of a notebook, and the check after each exercise
-pictures.py     the pictures of the lessons (import them from malaria.utils)
+pictures.py     the pictures of data (import them from malaria.utils)
 scores.py       accuracy, AUC, sensitivity, specificity; their interval by patient
 dark_spot.py    the rule of forty lines that a network has to beat
 journal.py      storing a training run, and going on after a kill
@@ -12,6 +12,7 @@ Everything else lives in a room. A room imports from those below it only:
 command_line/   `malaria ...`
 runs/           what a training run leaves behind
 grading/        how tests become a verdict
+diagrams/       what the lessons draw to explain something (imports pictures.py)
 exercises/      what the exercises are, and the help with them
 cells/          the images
 system/         files, locks, CPU time, the start of TensorFlow

@@ -17,7 +17,7 @@ BLUE, ORANGE, GREY = "#0b5394", "#e07b00", "#7a7a7a"
 STYLES = (("o-", BLUE), ("s--", ORANGE), ("^:", GREY), ("d-.", "black"))
 
 
-def _styled(lines):
+def with_styles(lines):
     """Give each entry of a dict a style: a list of `(name, values, style, colour)`.
 
     Raises:
@@ -124,116 +124,6 @@ def show_maps(rows, titles=None, image=None, size=1.7):
     return figure
 
 
-def draw_convolution(padded, kernel, output, place, stride=1, padding=((0, 0), (0, 0))):
-    """A convolution with its numbers: a window, the kernel, and the number that they make.
-
-    Args:
-        padded: The image with the zeros around it, `(H, W, C)`, ints.
-        kernel: One filter, `(h, w, C)`, ints.
-        output: What comes out, `(H', W')`, ints.
-        place: The row and the column of the number in `output` that is explained.
-        stride: The step between windows, in pixels.
-        padding: How many rows of zeros are above and below, and how many columns left and right.
-    """
-    import matplotlib.pyplot as plt
-
-    (above, below), (left, right) = padding
-    height, width, channels = padded.shape
-    zeros = np.ones((height, width), bool)
-    zeros[above : height - below, left : width - right] = False
-    framed = (place[0] * stride, place[1] * stride, *kernel.shape[:2])
-    figure, axes = plt.subplots(channels, 3, figsize=(7.5, 2.4 * channels), layout="constrained")
-    for c, (image, filtered, rest) in enumerate(axes):
-        _draw_grid(image, padded[..., c], f"image, channel {c}", framed, height, zeros)
-        whole = (0, 0, *kernel.shape[:2])
-        _draw_grid(
-            filtered,
-            kernel[..., c],
-            f"kernel, channel {c}",
-            whole,
-            height,
-            sign="\N{MULTIPLICATION SIGN}",
-        )
-        rest.remove()
-    result = figure.add_subplot(axes[0, 2].get_gridspec()[:, 2])
-    _draw_grid(result, np.asarray(output), "output", (*place, 1, 1), height, sign="=")
-    return figure
-
-
-def _draw_grid(axis, numbers, title, window, side, pale=None, sign=""):
-    """Numbers in a grid in the middle of a square of `side` fields.
-
-    Args:
-        axis: Where to draw.
-        numbers: `(H, W)` ints.
-        title: What they are.
-        window: The row, the column, the height and the width of the part that is framed.
-        side: How many fields the square is wide: grids of one `side` have fields of one size.
-        pale: `(H, W)` bool: the numbers that are shown in grey, or None.
-        sign: What stands left of the grid.
-    """
-    from matplotlib.patches import Rectangle
-
-    rows, columns = numbers.shape
-    row, column, height, width = window
-    axis.add_patch(
-        Rectangle((column, row), width, height, facecolor="#fdebd0", edgecolor=ORANGE, lw=3)
-    )
-    for i, j in np.ndindex(rows, columns):
-        axis.add_patch(Rectangle((j, i), 1, 1, fill=False, edgecolor="#bbbbbb", lw=0.8))
-        grey = pale is not None and pale[i, j]
-        style = {"color": GREY, "style": "italic"} if grey else {"color": "black"}
-        axis.text(j + 0.5, i + 0.5, f"{numbers[i, j]}", ha="center", va="center", **style)
-    axis.text(-0.5, rows / 2, sign, ha="center", va="center", fontsize=14)
-    axis.text(columns / 2, -0.2, title, ha="center", va="bottom", fontsize=10)
-    middle, half = (columns / 2, rows / 2), side / 2 + 0.1
-    axis.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] + half, middle[1] - half))
-    axis.set_aspect("equal")
-    axis.axis("off")
-
-
-def draw_network(stages, parts):
-    """A network as boxes from left to right: as high as its images, as wide as it has channels.
-
-    Args:
-        stages: A list of `(operations, shape)`: what leads to a stage, "" for the first, and the
-            shape of one image there, `(S, S, C)` or `(N,)`.
-        parts: A dict from the names of at most two parts to the first and the last of their stages.
-    """
-    import matplotlib.pyplot as plt
-    from matplotlib.patches import Rectangle
-
-    colours = [GREY] * len(stages)
-    for (first, last), colour in zip(parts.values(), (BLUE, ORANGE), strict=False):
-        colours[first : last + 1] = [colour] * (last + 1 - first)
-    figure, axis = plt.subplots(figsize=(9, 3.4), layout="constrained")
-    x, edges = 0.0, []  # edges: where each box begins and ends
-    for (operations, shape), colour in zip(stages, colours, strict=True):
-        if edges:
-            end = edges[-1][1]
-            x = end + 1
-            arrow = {"arrowstyle": "->"}
-            axis.annotate("", (x - 0.08, 0), (end + 0.08, 0), arrowprops=arrow)
-            axis.text(end + 0.5, 0.08, operations, ha="center", va="bottom", fontsize=9)
-        if len(shape) == 1:
-            height, width = max(shape[0] / 160, 0.06), 0.1
-        else:
-            height, width = shape[0] / 32, 0.1 + shape[2] / 200
-        box = Rectangle((x, -height / 2), width, height, facecolor=colour, edgecolor="black")
-        axis.add_patch(box)
-        size = " \N{MULTIPLICATION SIGN} ".join(map(str, shape))
-        axis.text(x + width / 2, -height / 2 - 0.06, size, ha="center", va="top", fontsize=9)
-        edges.append((x, x + width))
-        x += width
-    for name, (first, last) in parts.items():
-        start, end = edges[first][0], edges[last][1]
-        axis.plot([start, end], [1.2, 1.2], color="black", lw=2)
-        axis.text((start + end) / 2, 1.25, name, ha="center", va="bottom", fontsize=11)
-    axis.set(xlim=(-0.4, x + 0.2), ylim=(-1.3, 1.5))
-    axis.axis("off")
-    return figure
-
-
 def plot_lines(lines, xlabel, ylabel, x=None, **axis_options):
     """Lines, told apart by mark, dash and colour.
 
@@ -248,7 +138,7 @@ def plot_lines(lines, xlabel, ylabel, x=None, **axis_options):
     """
     import matplotlib.pyplot as plt
 
-    styled = _styled(lines)
+    styled = with_styles(lines)
     figure, axis = plt.subplots(figsize=(6.5, 2.8), layout="constrained")
     for name, values, style, colour in styled:
         few = len(values) <= 20
@@ -259,110 +149,6 @@ def plot_lines(lines, xlabel, ylabel, x=None, **axis_options):
     axis.spines[["top", "right"]].set_visible(False)
     if len(lines) > 1:
         axis.legend(fontsize=8)
-    return figure
-
-
-def plot_paths(paths, xlabel, ylabel, loss):
-    """Walks in a plane over the contours of a loss, and beside it the loss after each step.
-
-    Args:
-        paths: A dict from a name to an array `(N, 2)`; at most four.
-        xlabel, ylabel: The labels of the axes.
-        loss: From arrays x and y to the loss there, lowest at (0, 0), which a star marks.
-
-    Raises:
-        ValueError: There are more than four walks.
-    """
-    import matplotlib.pyplot as plt
-
-    styled = _styled(paths)
-    figure, (plane, curve) = plt.subplots(
-        1, 2, figsize=(9, 3), width_ratios=(3, 2), layout="constrained"
-    )
-    for name, points, style, colour in styled:
-        plane.plot(*np.transpose(points), style, color=colour, ms=3, lw=1.2, label=name)
-        curve.plot(loss(*np.transpose(points)), style[1:], color=colour)
-    x, y = (np.linspace(*limits, 200) for limits in (plane.get_xlim(), plane.get_ylim()))
-    losses = loss(*np.meshgrid(x, y))
-    levels = losses.max() * np.array([0.003, 0.02, 0.06, 0.15, 0.3, 0.5, 0.8])
-    plane.contour(x, y, losses, levels, colors="black", alpha=0.3, linewidths=0.8, zorder=0)
-    plane.plot(0, 0, "*", color="black", ms=14, zorder=3)
-    plane.set(xlabel=xlabel, ylabel=ylabel)
-    curve.set(xlabel="step", ylabel="loss", yscale="log")
-    curve.spines[["top", "right"]].set_visible(False)
-    plane.legend(fontsize=8)
-    return figure
-
-
-def plot_arrows(arrows, xlabel, ylabel, radius):
-    """Arrows from the origin, true to their angles, and a circle around it.
-
-    Args:
-        arrows: A dict from a name to the `(x, y)` of an arrow's tip, x > 0; at most four.
-        xlabel, ylabel: The labels of the axes.
-        radius: That of the circle.
-
-    Raises:
-        ValueError: There are more than four arrows.
-    """
-    import matplotlib.pyplot as plt
-
-    styled = _styled(arrows)
-    figure, axis = plt.subplots(figsize=(7.5, 3), layout="constrained")
-    angles = np.linspace(-np.pi / 8, np.pi / 2, 60)
-    axis.plot(radius * np.cos(angles), radius * np.sin(angles), ":", color="black", lw=1)
-    axis.annotate(f"norm {radius:g}", (0, radius), (3, 3), textcoords="offset points", fontsize=8)
-    for k, (name, tip, style, colour) in enumerate(styled):
-        # The later ones are thicker, so that an arrow along an earlier one is seen.
-        arrow = {"arrowstyle": "-|>", "color": colour, "lw": 1 + k, "linestyle": style[1:]}
-        axis.annotate("", tip, (0, 0), arrowprops=arrow | {"shrinkA": 0, "shrinkB": 0})
-        axis.annotate(name, tip, (5, -11), textcoords="offset points", color=colour, fontsize=9)
-    right = max(x for x, _ in arrows.values())
-    axis.set(xlabel=xlabel, ylabel=ylabel, xlim=(-0.2, right + 1.2), ylim=(-0.3, radius + 0.5))
-    axis.set_aspect("equal")
-    axis.spines[["top", "right"]].set_visible(False)
-    return figure
-
-
-def plot_chain(layers, values, weights):
-    """A chain of layers: what runs forward through it, and which gradients run back.
-
-    Args:
-        layers: The names of N layers.
-        values: N + 1 names with their shapes, such as `"X (B, F)"`: what goes into the first layer,
-            what goes from each to the next, and what comes out of the last.
-        weights: N names of each layer's weights, or empty strings.
-    """
-    import matplotlib.pyplot as plt
-
-    figure, axis = plt.subplots(figsize=(9, 2.9), layout="constrained")
-    axis.set(xlim=(-0.05, 2 * len(layers) + 1.05), ylim=(-1.5, 1.45))
-    axis.axis("off")
-
-    def arrow(start, end, colour, line):
-        style = {"arrowstyle": "-|>", "color": colour, "lw": 1.6, "linestyle": line}
-        axis.annotate("", end, start, arrowprops=style | {"shrinkA": 0, "shrinkB": 0})
-
-    def text(x, y, words, colour, **options):
-        axis.text(x, y, words, color=colour, fontsize=10, ha="center", va="center", **options)
-
-    for k, (layer, own) in enumerate(zip(layers, weights, strict=True)):
-        middle = 2 * k + 1.5
-        box = {"boxstyle": "round,pad=0.1", "facecolor": "#f2f2f2", "edgecolor": "black"}
-        axis.add_patch(plt.matplotlib.patches.FancyBboxPatch((middle - 0.4, -0.4), 0.8, 0.8, **box))
-        text(middle, 0, layer, "black")
-        if own:
-            arrow((middle, 1.1), (middle, 0.5), BLUE, "-")
-            text(middle, 1.27, own, BLUE)
-            arrow((middle, -0.5), (middle, -1.1), ORANGE, "--")
-            text(middle, -1.3, ", ".join(f"d{name}" for name in own.split(", ")), ORANGE)
-    for k, value in enumerate(values):
-        name, _, shape = value.partition(" ")
-        left, right = 2 * k + 0.02, 2 * k + 0.98
-        arrow((left, 0.2), (right, 0.2), BLUE, "-")
-        arrow((right, -0.2), (left, -0.2), ORANGE, "--")
-        text(2 * k + 0.5, 0.56, f"{name}\n{shape}", BLUE)
-        text(2 * k + 0.5, -0.42, f"d{name}", ORANGE)
     return figure
 
 
@@ -379,119 +165,6 @@ def plot_bars(values, label):
     return figure
 
 
-# What the box of an operation says where its type would be less plain.
-SIGNS = {"AddV2": "+", "Sub": "-", "Mul": "*", "RealDiv": "/", "StatelessWhile": "While"}
-
-
-def plot_graphs(graphs):
-    """Graphs of operations, one above the other: a box for each, with data flowing to the right.
-
-    The body of a loop is a graph of its own, drawn below. What only counts the rounds is one box in
-    the graph around the loop, and is left out of the body.
-
-    Args:
-        graphs: A dict from a title to a `tf.Graph` whose data are float32 or float64.
-    """
-    import matplotlib.pyplot as plt
-
-    parts = [part for title, graph in graphs.items() for part in _parts_of(title, graph)]
-    places = [_places_of(nodes) for _, nodes in parts]
-    columns = max(column for place in places for column, _ in place.values())
-    heights = [1.3 + max(row for _, row in place.values()) for place in places]
-    figure, axes = plt.subplots(
-        len(parts),
-        figsize=(min(9, 2 + 0.8 * columns), sum(heights) * 0.45 + len(parts) * 0.3),
-        height_ratios=heights,
-        squeeze=False,
-        layout="constrained",
-    )
-    for axis, (title, nodes), place, height in zip(axes.flat, parts, places, heights, strict=True):
-        axis.set_title(title, fontsize=9, loc="left")
-        right = max(max(column for column, _ in place.values()), columns / 2)  # room where few are
-        axis.set(xlim=(-0.7, right + 0.7), ylim=(height - 0.7, -0.6))
-        axis.axis("off")
-        boxes = {}
-        for name, (label, _) in nodes.items():
-            frame = {"boxstyle": "round", "fc": "white", "ec": BLUE}
-            if label == "While":
-                frame |= {"ec": ORANGE, "lw": 2}
-            text = axis.text(*place[name], label, ha="center", va="center", fontsize=8, bbox=frame)
-            boxes[name] = text.get_bbox_patch()
-        for name, (_, sources) in nodes.items():
-            for source in sources:
-                ends = {"patchA": boxes[source], "patchB": boxes[name], "shrinkA": 0, "shrinkB": 0}
-                arrow = {"arrowstyle": "->", "color": GREY, **ends}
-                axis.annotate("", place[name], place[source], arrowprops=arrow)
-    return figure
-
-
-def _parts_of(title, graph):
-    """What is drawn of a graph and of its loops' bodies: a list of `(title, nodes)`.
-
-    Nodes are a dict from a name to `(label, names of its inputs)`; inputs stand before their users.
-    """
-    definition = graph.as_graph_def()
-    nodes = _nodes_of(definition.node)
-    parts = [[f"{title}, {len(nodes)} operations", nodes]]
-    bodies = {function.signature.name: function for function in definition.library.function}
-    data = {node.name for node in definition.node if node.op == "Placeholder"}
-    for loop in definition.node:
-        if "body" in loop.attr:
-            after = {name for name in nodes if loop.name in _behind(name, nodes)}
-            counting = set(nodes) - after - data
-            box = {"counting": (f"how often:\n{len(counting)} operations", [])}
-            nodes[loop.name] = ("While", [*data, *box])
-            left = {name: node for name, node in nodes.items() if name not in counting}
-            parts[0][1] = nodes = box | left
-            parts.append(["the body of the loop, once", _body(bodies[loop.attr["body"].func.name])])
-    return parts
-
-
-def _body(function):
-    """The nodes of a loop's body that its float results depend on."""
-    nodes = {argument.name: ("x", []) for argument in function.signature.input_arg}
-    nodes |= _nodes_of(function.node_def)
-    results = [result for result in function.signature.output_arg if result.type in (1, 2)]
-    sources = [function.ret[result.name].partition(":")[0] for result in results]
-    kept = set().union(*(_behind(source, nodes) for source in sources))
-    return {name: node for name, node in nodes.items() if name in kept}
-
-
-def _nodes_of(definitions):
-    """The nodes of a graph's or a function's definition, as `_parts_of` has them."""
-    nodes = {}
-    for node in definitions:
-        label = SIGNS.get(node.op, node.op.lower())
-        if node.op == "Placeholder":
-            label = node.name
-        elif node.op == "Const":
-            tensor = node.attr["value"].tensor
-            label = f"{[*tensor.float_val, *tensor.int_val, '...'][0]}"
-        nodes[node.name] = (label, [name.partition(":")[0] for name in node.input])
-    return nodes
-
-
-def _behind(name, nodes):
-    """A node and all that it depends on, a set of names."""
-    return {name}.union(*(_behind(source, nodes) for source in nodes[name][1]))
-
-
-def _places_of(nodes):
-    """A column and a row for each node: to the right of its inputs, what has none just before."""
-    column = {}
-    for name, (_, sources) in nodes.items():
-        column[name] = 1 + max((column[source] for source in sources), default=-1)
-    for name, (_, sources) in nodes.items():
-        users = [column[user] for user, (_, inputs) in nodes.items() if name in inputs]
-        if not sources and users:
-            column[name] = min(users) - 1
-    place, filled = {}, {}
-    for name in sorted(nodes, key=lambda name: (not nodes[name][1], nodes[name][0] != "x")):
-        row = filled[column[name]] = filled.get(column[name], -1) + 1
-        place[name] = column[name], row
-    return place
-
-
 def plot_parts(bars, label):
     """Bars that are made up of parts.
 
@@ -505,7 +178,7 @@ def plot_parts(bars, label):
     import matplotlib.pyplot as plt
 
     names = list(dict.fromkeys(part for parts in bars.values() for part in parts))
-    colours = {name: style[-1] for name, *style in _styled(dict.fromkeys(names))}
+    colours = {name: style[-1] for name, *style in with_styles(dict.fromkeys(names))}
     hatches = dict(zip(names, ("", "///", "...", "xx"), strict=False))
     figure, axis = plt.subplots(figsize=(6.5, 1.3 + 0.4 * len(bars)), layout="constrained")
     for name, parts in bars.items():
@@ -742,7 +415,7 @@ def plot_roc(labels, named_scores, thresholds=None):
     """
     import matplotlib.pyplot as plt
 
-    styled = _styled(named_scores)
+    styled = with_styles(named_scores)
     figure, axis = plt.subplots(figsize=(4, 4), layout="constrained")
     for name, values, style, colour in styled:
         curve = roc_curve(labels, values)
@@ -831,34 +504,5 @@ def show_saliency(images, maps, titles=None):
         if titles:
             axes[0, k].set_title(titles[k], fontsize=8)
     for axis in axes.flat:
-        axis.axis("off")
-    return figure
-
-
-def plot_broadcast(left, right):
-    """The sum of two tables, and how each is repeated to fit the other; copies are grey.
-
-    Args:
-        left, right: Tables of numbers, `(R, C)` each, where an R or a C may be 1.
-    """
-    import matplotlib.pyplot as plt
-
-    left, right = np.asarray(left), np.asarray(right)
-    total = left + right
-    rows, columns = total.shape
-    figure, axes = plt.subplots(
-        1, 3, figsize=(0.55 * 3 * columns + 1.6, 0.45 * rows + 0.5), layout="constrained"
-    )
-    for axis, sign, table in zip(axes, ("", "+", "="), (left, right, total), strict=True):
-        for row, column in np.ndindex(rows, columns):
-            own = row < table.shape[0] and column < table.shape[1]
-            value = np.broadcast_to(table, total.shape)[row, column]
-            box = plt.Rectangle((column, row), 1, 1, fc=BLUE if own else "#e4e4e4", ec="white")
-            axis.add_patch(box)
-            ink = "white" if own else "#555555"
-            axis.text(column + 0.5, row + 0.5, value, ha="center", va="center", color=ink)
-        axis.set(xlim=(-0.7, columns), ylim=(rows, 0), aspect="equal")
-        axis.text(-0.4, rows / 2, sign, ha="center", va="center", fontsize=14)
-        axis.set_title(f"shape {table.shape}", fontsize=9, x=(columns / 2 + 0.7) / (columns + 0.7))
         axis.axis("off")
     return figure
