@@ -197,6 +197,7 @@ PICTURES = {
     "arrows": lambda: utils.plot_arrows({"a": (2, 1), "b": (1, 1)}, "east", "north", 1),
     "a chain": lambda: utils.plot_chain(["add", "square"], ["x ()", "y ()", "z ()"], ["b", ""]),
     "bars": lambda: utils.plot_bars({"ours": 3.0, "theirs": 1.0}, "milliseconds"),
+    "bars in parts": lambda: utils.plot_parts({"first": {"a": 1, "b": 2}, "later": {"b": 2}}, "ms"),
     "maps": lambda: utils.show_maps({"a": [[[1.0, -2.0]]], "b": [[[0.0, 3.0]]]}, ["x"]),
     "maps beside an image": lambda: utils.show_maps({"a": [[[1.0]]]}, ["i", "x"], IMAGES[0]),
     "a convolution": lambda: utils.draw_convolution(
@@ -283,8 +284,9 @@ FIVE = {name: [(0, 0), (1, 1)] for name in "abcde"}
         lambda: utils.plot_paths(FIVE, "east", "north", np.hypot),
         lambda: utils.plot_arrows(FIVE, "east", "north", 1),
         lambda: utils.plot_roc([0, 1], FIVE),
+        lambda: utils.plot_parts({"a bar": dict.fromkeys(FIVE, 1)}, "ms"),
     ],
-    ids=["lines", "paths", "arrows", "ROC"],
+    ids=["lines", "paths", "arrows", "ROC", "parts"],
 )
 def test_a_fifth_line_is_refused(draw):
     """There are four styles; a line that is left out unnoticed would be worse than no picture."""
