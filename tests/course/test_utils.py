@@ -180,6 +180,7 @@ PICTURES = {
     "split, one set empty": lambda: utils.plot_split(PATIENTS, LABELS, SETS),
     "history": lambda: utils.plot_history(HISTORY),
     "history of one epoch": lambda: utils.plot_history(SHORT),
+    "history beside others": lambda: utils.plot_history(HISTORY, {"a": HISTORY, "b": SHORT}),
     "ROC": lambda: utils.plot_roc(LABELS, {"a": np.arange(40), "b": np.zeros(40)}),
     "ROC with a threshold": lambda: utils.plot_roc(LABELS, {"a": np.arange(40)}, {"a": 20}),
     "accuracies": lambda: utils.plot_accuracies({("a", "x"): [0.5, 0.6], ("a", "y"): [0.5]}),
