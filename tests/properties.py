@@ -86,15 +86,15 @@ def dtype_kept(example):
         found = {a.dtype.name for a in example.result(dtype) if a.dtype.kind == "f"}
         asked = np.dtype(dtype).name
         assert found == {asked}, (
-            f"With inputs in {asked}, {example.name} returned"
+            f"For {asked} inputs, {example.name} returned"
             f" {' and '.join(sorted(found)) or 'no floats'}."
         )
 
 
 # What TensorFlow says of a function that it cannot make a graph of, whatever its batch size.
 NO_GRAPH = {
-    "To be compatible with tf.function": "In a graph {} returned something that is not a tensor.",
-    "singleton tf.Variables": "{} makes a new tf.Variable in each call, which no graph can.",
+    "To be compatible with tf.function": "In a graph, {} returned something that is not a tensor.",
+    "singleton tf.Variables": "{} makes a new tf.Variable in each call, which a graph cannot do.",
 }
 
 
@@ -141,8 +141,8 @@ def graph_of(function, name, inputs, batched):
         except Exception:
             raise error from None  # it has another cause
         pytest.fail(
-            f"{name} cannot be compiled for an open batch size, which is None in"
-            " `images.shape[0]`: `tf.shape(images)[0]` is the size of the batch at hand."
+            f"{name} cannot be compiled for an open batch size: there `images.shape[0]` is None,"
+            " but `tf.shape(images)[0]` is the size of the current batch."
         )
 
 
@@ -167,21 +167,26 @@ def open_batch(example):
     found = arrays(graph_of(call, example.name, batches, range(len(batches)))(*batches))
     shapes, asked = [a.shape for a in found], [a.shape for a in expected]
     assert shapes == asked, (
-        f"In a graph with an open batch size {example.name} returned the shapes {shapes}, not"
-        f" {asked} as outside."
+        f"In a graph with an open batch size, {example.name} returned the shapes {shapes}, not"
+        f" {asked} as it does outside."
     )
     for a, b in zip(found, expected, strict=True):
         close = np.allclose(a, b, rtol=1e-4, atol=1e-5, equal_nan=True)
-        assert close, f"In a graph with an open batch size {example.name} returned other values."
+        assert close, (
+            f"In a graph with an open batch size, {example.name} returned other values than"
+            " outside."
+        )
 
 
 def seed_obeyed(example):
     """The same seed gives the same result, another seed another one."""
     first, second = example.seeds
     results = [example.result(seed=seed) for seed in (first, first, second)]
-    assert equal(results[0], results[1]), f"{example.name} gave two results with the seed {first}."
+    assert equal(results[0], results[1]), (
+        f"{example.name} gave two different results for the seed {first}."
+    )
     assert not equal(results[0], results[2]), (
-        f"{example.name} gave the same result with the seeds {first} and {second}."
+        f"{example.name} gave the same result for the seeds {first} and {second}."
     )
 
 
@@ -205,7 +210,8 @@ def global_state_untouched(example):
     before, after = next_draws(call=False), next_draws(call=True)
     for library, draw in before.items():
         assert after[library] == draw, (
-            f"{example.name} moved the global random state of {library}: draw from the seed alone."
+            f"{example.name} changed the global random state of {library}: draw from the seed"
+            " alone."
         )
 
 
@@ -215,7 +221,7 @@ def inputs_untouched(example):
     before = copies(inputs)
     seed = {"seed": example.seeds[0]} if example.seeds else {}
     example.call(*inputs, **seed)
-    assert equal(before, copies(inputs)), f"{example.name} changed what it was given."
+    assert equal(before, copies(inputs)), f"{example.name} changed its inputs."
 
 
 def properties_of(example):

@@ -45,7 +45,7 @@ def array(found, what="the result", shape=None, dtype=None):
         refuse(found, what, "strings" if dtype == "strings" else "numbers")
     came_back.add(values)
     if shape is not None and not _fits(values.shape, shape):
-        asked = _shape(shape) if len(shape) else "as one number"
+        asked = _shape(shape) if len(shape) else "as a single number"
         pytest.fail(f"{_start(what)} came out with the shape {_shape(values.shape)}, not {asked}.")
     if dtype in KINDS:
         right = values.dtype.kind in KINDS[dtype]
@@ -89,11 +89,11 @@ def parts(found, names, what="the result"):
         names: Of the parts, for the sentence.
         what: What they are together.
     """
-    asked = f"{len(names)} things: {enumerated(names)}"
+    asked = f"{len(names)} items: {enumerated(names)}"
     if not _is_sequence(found):
         refuse(found, what, asked)
     if len(found) != len(names):
-        things = "1 thing" if len(found) == 1 else f"{len(found)} things"
+        things = "1 item" if len(found) == 1 else f"{len(found)} items"
         pytest.fail(f"{_start(what)} came out as {things}, not as {asked}.")
     return list(found)
 
@@ -181,7 +181,7 @@ def compared(found, expected):
 
 def refuse(found, what, asked):
     """Fail because another kind of thing came out; None has mostly one reason."""
-    end = ": is a return missing?" if found is None else "."
+    end = ": is a `return` missing?" if found is None else "."
     pytest.fail(f"{_start(what)} came out as {described(found)}, not as {asked}{end}")
 
 
@@ -201,7 +201,7 @@ def described(found):
     if isinstance(found, str):
         return "a string"
     if hasattr(found, "element_spec"):
-        return "a data set"
+        return "a dataset"
     name = type(found).__name__
     return _article({"builtin_function_or_method": "function"}.get(name, name))
 

@@ -17,10 +17,10 @@ def refused(what, naming="", but_not=None):
     try:
         yield
     except ValueError as error:
-        assert str(error).strip(), f"The ValueError for {what} has no sentence."
+        assert str(error).strip(), f"The ValueError for {what} has no message."
         assert naming in str(error), f"The ValueError for {what} does not name {naming!r}."
         assert but_not is None or but_not not in str(error), (
-            f"The ValueError for {what} names {but_not!r} too."
+            f"The ValueError for {what} should not name {but_not!r}."
         )
     else:
-        pytest.fail(f"There was no ValueError for {what}.")
+        pytest.fail(f"No ValueError was raised for {what}.")

@@ -36,11 +36,11 @@ def test_an_open_batch_size_is_not_named_where_another_thing_is_the_cause():
         with pytest.raises(kind):
             properties.open_batch(example(call, batched=(0,)))
     assert refused_for_an_open_batch(lambda x: object() if tf.is_symbolic_tensor(x) else x) == (
-        "In a graph flip_and_rotate returned something that is not a tensor."
+        "In a graph, flip_and_rotate returned something that is not a tensor."
     )
     for call in (lambda x: tf.Variable(1.0), lambda x: tf.Variable(1.0) * x):
         assert refused_for_an_open_batch(call) == (
-            "flip_and_rotate makes a new tf.Variable in each call, which no graph can."
+            "flip_and_rotate makes a new tf.Variable in each call, which a graph cannot do."
         )
 
 
@@ -50,5 +50,5 @@ def test_names_may_be_passed_in():
     rename = example(
         lambda names: names.__setitem__(0, "C3"), inputs=lambda dtype: (np.array(["C1", "C2"]),)
     )
-    with pytest.raises(AssertionError, match="changed what it was given"):
+    with pytest.raises(AssertionError, match="changed its inputs"):
         properties.inputs_untouched(rename)

@@ -17,13 +17,13 @@ def sentence(check, *arguments, **named):
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (None, "The mean came out as None, not as numbers: is a return missing?"),
+        (None, "The mean came out as None, not as numbers: is a `return` missing?"),
         ("malaria", "The mean came out as a string, not as numbers."),
         ([1, [2, 3]], "The mean came out as a list of 2, not as numbers."),
         ({"a": 1}, "The mean came out as a dict of 1, not as numbers."),
         ((k for k in range(3)), "The mean came out as a generator, not as numbers."),
         (len, "The mean came out as a function, not as numbers."),
-        (tf.data.Dataset.range(2), "The mean came out as a data set, not as numbers."),
+        (tf.data.Dataset.range(2), "The mean came out as a dataset, not as numbers."),
         (
             tf.constant(["a"]),
             "The mean came out as a string tensor of the shape (1,), not as numbers.",
@@ -47,7 +47,7 @@ def test_an_array_has_the_shape_and_the_dtype_that_were_asked_for():
     wrong = sentence(received.array, found, shape=(3, 2), dtype=np.float64)
     assert wrong == "The result came out with the shape (2, 3), not (3, 2)."
     wrong = sentence(received.array, found, shape=())
-    assert wrong == "The result came out with the shape (2, 3), not as one number."
+    assert wrong == "The result came out with the shape (2, 3), not as a single number."
     wrong = sentence(received.array, found, dtype=tf.float64)
     assert wrong == "The result came out in float32, not in float64."
     wrong = sentence(received.array, found, dtype="integers")
@@ -76,7 +76,7 @@ def test_where_only_a_tensor_will_do_an_array_will_not():
     assert received.tensor(tf.constant([1.0]), shape=(1,), dtype=tf.float32).tolist() == [1.0]
     wrong = sentence(received.tensor, np.zeros(2), "the mean")
     assert wrong == "The mean came out as a float64 array of the shape (2,), not as a tensor."
-    assert "not as a tensor: is a return missing?" in sentence(received.tensor, None)
+    assert "not as a tensor: is a `return` missing?" in sentence(received.tensor, None)
     slices = tf.IndexedSlices(tf.zeros((1, 3)), tf.constant([0]), tf.constant([4, 3]))
     assert sentence(received.tensor, slices, "the mean") == (
         "The mean came out as a float32 IndexedSlices of the shape (4, 3), not as numbers."
@@ -95,7 +95,7 @@ def test_two_arrays_are_compared_where_they_differ_most():
 def test_a_number_is_one_however_it_is_held():
     """In Python, in NumPy, in a tensor."""
     assert [received.number(x) for x in (2, np.float32(2), tf.constant(2.0))] == [2.0] * 3
-    assert sentence(received.number, [2.0]).endswith("with the shape (1,), not as one number.")
+    assert sentence(received.number, [2.0]).endswith("with the shape (1,), not as a single number.")
 
 
 def test_a_string_is_one_however_it_is_held():
@@ -113,14 +113,14 @@ def test_any_sequence_has_parts(found):
     """Its length is what is asked for."""
     assert len(received.parts(found, ("dw", "db"))) == 2
     wrong = sentence(received.parts, found, ("dw1", "db1", "dw2"))
-    assert wrong == "The result came out as 2 things, not as 3 things: dw1, db1 and dw2."
+    assert wrong == "The result came out as 2 items, not as 3 items: dw1, db1 and dw2."
 
 
 @pytest.mark.parametrize("found", [None, 3, "ab", {1, 2}, {1: 2, 3: 4}, iter([1, 2])])
 def test_no_other_thing_has_parts(found):
     """A generator ends after one use, and a dict gives its keys."""
     assert "not as a sequence of 2" in sentence(received.sequence, found, length=2)
-    assert "not as 2 things: a and b" in sentence(received.parts, found, ("a", "b"))
+    assert "not as 2 items: a and b" in sentence(received.parts, found, ("a", "b"))
 
 
 def test_a_dict_holds_its_keys():
@@ -165,7 +165,7 @@ def test_what_does_not_take_its_arguments_is_told():
     words = sentence(received.call, lambda x: 1, "the step")
     assert words.startswith("The step cannot be called: ")
     words = sentence(received.call, None, "the step", 0.5)
-    assert words == "The step came out as None, not as a function: is a return missing?"
+    assert words == "The step came out as None, not as a function: is a `return` missing?"
 
 
 def test_an_error_in_a_learners_line_goes_on_its_way():
