@@ -75,7 +75,7 @@ def output_of_two_processes(code):
             check=False,
         )
         last_line = process.stderr.strip().rpartition("\n")[2]
-        assert process.returncode == 0, f"In a process of its own: {last_line}"
+        assert process.returncode == 0, f"In a separate process: {last_line}"
         outputs.append(process.stdout)
     return outputs
 
@@ -112,7 +112,7 @@ class TestPatientOf:
         """Listing a folder with pathlib gives paths, not strings."""
         path = kind("Uninfected") / "C208ThinF_IMG_20151029_155942_cell_12.png"
         found = patient_in(path)
-        assert found == "C208", f"For a {kind.__name__} patient_of returned {found!r}, not 'C208'."
+        assert found == "C208", f"For a {kind.__name__}, patient_of returned {found!r}, not 'C208'."
 
     @pytest.mark.parametrize(
         "front",
@@ -135,7 +135,7 @@ class TestPatientOf:
     @pytest.mark.parametrize("name", ["C33/Thumbs.db", "C5P1thinF/cell_7.png", "/C9/C12P3/a.png"])
     def test_does_not_take_a_folder_for_a_patient(self, name):
         """A folder says nothing about whose cell a file shows."""
-        with refused(f"the name {name!r}, whose last part names no patient"):
+        with refused(f"the path {name!r}, whose file name does not start with a patient"):
             train_test_split.patient_of(name)
 
 
@@ -144,10 +144,10 @@ def shuffled(*arrays, seed):
     before = [array.copy() for array in arrays]
     found = train_test_split.shuffle_together(*arrays, seed=seed)
     untouched = all(map(np.array_equal, arrays, before))
-    assert untouched, "shuffle_together changed the arrays that it was given."
+    assert untouched, "shuffle_together changed the arrays passed to it."
     if not isinstance(found, tuple):
         received.refuse(found, "what was shuffled", "a tuple of arrays")
-    counts = f"{len(found)} arrays for {len(arrays)}"
+    counts = f"a tuple of length {len(found)}, not {len(arrays)}"
     assert len(found) == len(arrays), f"shuffle_together returned {counts}."
     kinds = ["strings" if own.dtype.kind == "U" else None for own in arrays]
     return [
@@ -159,7 +159,7 @@ def shuffled(*arrays, seed):
 def order_of(count, seed, hint=""):
     """The order in which so many rows come, an array of ints: the same in two calls."""
     first, again = (shuffled(np.arange(count), seed=seed)[0] for _ in range(2))
-    assert np.array_equal(first, again), f"Two calls with seed {seed} gave two orders{hint}."
+    assert np.array_equal(first, again), f"Two calls with seed {seed} gave different orders{hint}."
     return received.array(first, "an array of ints", dtype="integers")
 
 
@@ -182,18 +182,18 @@ class TestShuffleTogether:
         found = shuffled(numbers, squares, seed=1)
         apart = sum(number**2 != square for number, square in zip(*found, strict=True))
         assert apart == 0, (
-            f"{apart} of 50 pairs were torn apart: use one permutation for all arrays."
+            f"{apart} of 50 pairs were separated: use one permutation for all arrays."
         )
 
     def test_is_a_permutation(self):
         """Every row once: drawing with replacement loses some and doubles others."""
         (found,) = shuffled(np.arange(50), seed=1)
         left = len(np.intersect1d(found, np.arange(50)))
-        assert left == 50, f"Of 50 different rows {left} are left."
+        assert left == 50, f"Of 50 different rows, only {left} came back."
         neighbours = sum(abs(a - b) == 1 for a, b in itertools.pairwise(found.tolist()))
         # Two on average, and 13 once in seven million; a list that was rotated, cut or reversed
         # keeps nearly all 49.
-        assert neighbours <= 12, f"Of 49 pairs of neighbours {neighbours} are still side by side."
+        assert neighbours <= 12, f"Of 49 pairs of neighbours, {neighbours} are still side by side."
 
     def test_takes_arrays_of_any_kind(self):
         """Names, images of several axes, floats; one array alone or four."""
@@ -203,12 +203,12 @@ class TestShuffleTogether:
         *found, order = shuffled(names, images, floats, np.arange(9), seed=5)
         received.array(order, "an array of ints", dtype="integers")
         same = sorted(order.tolist()) == list(range(9))
-        assert same, "Of 9 ints others came back than went in."
+        assert same, "The 9 ints that came back are not the 9 that were passed in."
         for what, rows, own in zip(
             ("names", "images", "floats"), found, (names, images, floats), strict=True
         ):
             same = np.array_equal(rows, own[order])
-            assert same, f"The {what} were shuffled in another order than the ints."
+            assert same, f"The {what} were shuffled into another order than the ints."
 
     def test_keeps_the_dtype_of_each_array(self):
         """uint8 images must not come back as int64, eight times as large."""
@@ -225,12 +225,14 @@ class TestShuffleTogether:
         counts = [firsts.count(row) for row in range(6)]
         # Each of the six is expected 50 times, with a standard deviation of 6.5: fewer than 15
         # come once in a thousand million.
-        assert min(counts) >= 15, f"Over 300 seeds the rows came first {counts} times."
+        assert min(counts) >= 15, (
+            f"Over 300 seeds, the 6 rows came first {counts} times; about 50 each are expected."
+        )
 
     def test_takes_0_for_a_seed(self):
         """0 is false in Python, but it is a seed like any other."""
         order_of(50, seed=1)
-        order_of(50, seed=0, hint=", but not with seed 1: `if seed` is false for 0")
+        order_of(50, seed=0, hint=", unlike two calls with seed 1: `if seed` is false for 0")
 
     def test_draws_one_order_for_a_seed(self):
         """Whatever the arrays hold: images shuffled today fit labels that are shuffled tomorrow."""
@@ -238,14 +240,14 @@ class TestShuffleTogether:
         order = order_of(40, seed=4)
         (found,) = shuffled(names, seed=4)
         same = [f"C{-k % 40}" for k in order] == found.tolist()
-        assert same, "One seed and one length, but numbers and names came in different orders."
+        assert same, "With one seed and one length, numbers and names came in different orders."
 
     def test_is_the_same_in_every_process(self):
         """hash() of a string is another number in each process."""
         order_of(50, seed=3)  # what is the matter in one process is said here
         first, second = output_of_two_processes(SHUFFLE_50_NUMBERS)
         assert first == second, (
-            "Seed 3 gave two orders in two processes: does it pass through hash()?"
+            "Seed 3 gave different orders in two processes: does the order depend on hash()?"
         )
 
     @pytest.mark.parametrize("lengths", [(5, 4), (4, 5), (5, 5, 6), (5, 6, 5), (4, 6, 5)])
@@ -271,7 +273,7 @@ def indices(found, what, count):
         return cells.astype(int)
     received.array(cells, what, dtype="integers")
     outside = cells[(cells < 0) | (cells >= count)]
-    assert len(outside) == 0, f"In {what} there is a cell {outside[0]}; there are {count} cells."
+    assert len(outside) == 0, f"There is an index {outside[0]} in {what}, but only {count} cells."
     return cells.astype(int)
 
 
@@ -279,20 +281,20 @@ def check_sizes(sets, labels, fractions, cells):
     """Each set holds its fraction of the cells, give or take 0.03; `cells` says of which."""
     sizes = np.array([len(own) for own in sets]) / len(labels)
     assert np.abs(sizes - fractions).max() <= 0.03, (
-        f"The sets hold the shares {received.digits(sizes)} of {cells}; asked for were"
-        f" {fractions}, give or take 0.03."
+        f"The sets hold the shares {received.digits(sizes)} of {cells}; the fractions asked for"
+        f" are {fractions}, each within 0.03."
     )
 
 
 def check_class_shares(sets, labels, cells):
     """Each set's share of parasitized cells is that of all, give or take 0.05."""
     empty = [name for name, own in zip(("train", "val", "test"), sets, strict=True) if not len(own)]
-    assert not empty, f"In the sets of {cells}, {received.enumerated(empty)} came out empty."
+    assert not empty, f"For {cells}, these sets are empty: {received.enumerated(empty)}."
     shares = np.array([labels[own].mean() for own in sets])
     assert np.abs(shares - labels.mean()).max() <= 0.05, (
         f"In the sets of {cells}, the shares of parasitized cells are"
-        f" {received.digits(shares)}; in all cells it is {received.digits(labels.mean())}, give or"
-        " take 0.05."
+        f" {received.digits(shares)}; each should be within 0.05 of the share in all cells,"
+        f" {received.digits(labels.mean())}."
     )
 
 
@@ -327,7 +329,7 @@ def check_repeated(first, patients, labels, seed):
     """The same seed gives the same split once more."""
     again = sets_of(patients, labels, seed=seed)
     same = all(set(a) == set(b) for a, b in zip(first, again, strict=True))
-    assert same, f"Two calls with seed {seed} made two splits."
+    assert same, f"Two calls with seed {seed} made different splits."
 
 
 @pytest.mark.exercise("1.3")
@@ -341,7 +343,7 @@ class TestSplitByPatient:
         found = np.concatenate(found)
         twice = len(found) - len(np.unique(found))
         assert twice == 0, f"{twice} of {len(patients)} cells are in more than one set."
-        assert len(found) == len(patients), f"Of {len(patients)} cells {len(found)} were dealt out."
+        assert len(found) == len(patients), f"Of {len(patients)} cells, {len(found)} are in a set."
 
     @pytest.mark.parametrize("seed", [0, 1, 2])
     def test_keeps_each_patient_in_one_set(self, splits, seed):
@@ -390,7 +392,7 @@ class TestSplitByPatient:
                 for before, after in zip(first, again, strict=True)
             )
             assert moved == 0, (
-                f"With the files listed in another order {moved} cells changed sides."
+                f"With the files listed in another order, {moved} cells changed sets."
             )
 
     @pytest.mark.parametrize(("count", "seeds"), [(20, 8), (60, 4)])
@@ -401,8 +403,8 @@ class TestSplitByPatient:
             for seed in range(seeds)
         }
         assert len(found) == seeds, (
-            f"{seeds} seeds gave {len(found)} different splits of {count} patients; the seed must"
-            " choose among the good ones, of which there are many, even where one is the best."
+            f"{seeds} seeds gave {len(found)} different splits of {count} patients. Many splits are"
+            " good, and the seed must choose among them, even where one is the best."
         )
 
     def test_has_0_for_a_default_seed(self, splits):
@@ -411,7 +413,7 @@ class TestSplitByPatient:
         check_repeated(with_seed, patients, labels, seed=0)
         without = sets_of(patients, labels)
         same = all(set(a) == set(b) for a, b in zip(with_seed, without, strict=True))
-        assert same, "Without a seed the split is not that of seed 0, the default."
+        assert same, "Without a seed, the split is not that of seed 0, the default."
 
     def test_is_the_same_in_every_process(self):
         """A `set` of names has another order in each process: it depends on PYTHONHASHSEED."""
@@ -419,7 +421,7 @@ class TestSplitByPatient:
         patients = np.array([f"C{k % 30}" for k in range(300)])
         sets_of(patients, np.arange(300) % 2, seed=1)
         first, second = output_of_two_processes(SPLIT_300_CELLS)
-        assert first == second, "Two processes made two different splits with one seed."
+        assert first == second, "With one seed, two processes made different splits."
 
     def test_takes_any_names(self):
         """Patients have numbers of any length, and some begin like others: C12 and C1201."""
@@ -428,7 +430,7 @@ class TestSplitByPatient:
         found = sets_of(patients, labels)
         dealt = len(np.unique(np.concatenate(found)))
         assert dealt == len(patients), (
-            f"Of {len(patients)} cells, some of patients such as C1201, {dealt} were dealt out."
+            f"Of {len(patients)} cells, some of patients such as C1201, {dealt} are in a set."
         )
         people = [set(patients[cells]) for cells in found]
         assert sum(map(len, people)) == 60, "Patients such as C1201 are in more than one set."
@@ -437,7 +439,7 @@ class TestSplitByPatient:
         """As many patients as sets: one each."""
         patients, labels = np.array(["C1", "C2", "C3", "C3"]), np.array([0, 1, 1, 0])
         sizes = sorted(len(cells) for cells in sets_of(patients, labels))
-        assert sizes == [1, 1, 2], f"Three patients of 1, 1 and 2 cells gave sets of {sizes} cells."
+        assert sizes == [1, 1, 2], f"Patients with 1, 1 and 2 cells gave sets of {sizes} cells."
 
     @pytest.mark.parametrize(
         ("patients", "fractions"),
@@ -504,15 +506,16 @@ class TestLeakedPatients:
         """Cell 0 is a cell like any other, and the indices come in any order."""
         found = leaked(["C1", "C1", "C2", "C2", "C3", "C3"], first, second)
         assert found == expected, (
-            f"Of the patients C1 C1 C2 C2 C3 C3, cells {first} against {second}: {found}, not"
-            f" {expected}."
+            f"For the patients C1 C1 C2 C2 C3 C3 and the cells {first} and {second},"
+            f" leaked_patients returned {found}, not {expected}."
         )
 
     def test_names_each_once(self):
         """Many cells of one patient on both sides are still one leaked patient."""
         found = leaked(["C7"] * 10 + ["C8"] * 4, [0, 1, 2, 10], [3, 4, 5, 6])
         assert found == ["C7"], (
-            f"Only C7 has cells on both sides, 7 of them; {len(found)} names came back: {found}."
+            f"Only C7 has cells on both sides, 7 of them, but {found} came back: {len(found)} in"
+            " all."
         )
 
     def test_compares_whole_names(self):
@@ -520,10 +523,11 @@ class TestLeakedPatients:
         patients = ["C1", "C10", "C100", "C1001", "C2", "smear 7"]
         found = leaked(patients, [0, 2, 4], [1, 3, 5])
         assert not found, (
-            f"C1, C100, C2 against C10, C1001, smear 7: {found} came back, but none is on both."
+            f"With C1, C100, C2 on one side and C10, C1001, smear 7 on the other, {found} came"
+            " back, but no patient is on both."
         )
         found = leaked(patients, [5, 1], [2, 5])
-        assert found == ["smear 7"], f"Only 'smear 7' is on both sides; {found} came back."
+        assert found == ["smear 7"], f"Only 'smear 7' is on both sides, but {found} came back."
 
 
 def baseline(patients, labels, train, test):
@@ -545,19 +549,20 @@ class TestMajorityBaseline:
             ("AAAA", [1, 1, 0, 0], [0, 1, 2], [3], 0, "two votes against one"),
             ("AAAA", [0, 1, 1, 1], [0], [1, 2, 3], 0, "the test cells have no vote"),
             ("ABBC", [0, 1, 1, 1], [0, 1, 2], [3], 1, "an unknown patient gets the base rate"),
-            ("AABBB", [1, 0, 1, 1, 1], [0, 1, 2, 3], [4, 1], 0.5, "a tied patient gets it too"),
+            ("AABBB", [1, 0, 1, 1, 1], [0, 1, 2, 3], [4, 1], 0.5, "a tie gets the base rate"),
             ("ABCC", [0, 0, 1, 1], [0, 1], [2, 3], 0, "a base rate of 0 is wrong for both"),
             ("ABC", [0, 1, 1], [0, 1], [2], 0, "a tied base rate is 0"),
-            ("ABC", [1, 0, 1], [0, 1], [2], 0, "a tied base rate is 0, whichever came first"),
-            ("AAA", [1, 0, 1], [0, 1], [2], 0, "patient and base rate are tied: 0"),
+            ("ABC", [1, 0, 1], [0, 1], [2], 0, "a tied base rate is 0, whichever class came first"),
+            ("AAA", [1, 0, 1], [0, 1], [2], 0, "a tied patient and a tied base rate give 0"),
         ],
     )
     def test_by_hand(self, patients, labels, train, test, expected, why):
         """Small cases, one rule each; Counter.most_common would break ties by what came first."""
         found = baseline(list(patients), labels, train, test)
         assert abs(found - expected) <= 1e-9, (
-            f"Patients {' '.join(patients)}, labels {labels}, trained on {train}, tested on {test}:"
-            f" {received.digits(found)}, not {expected}; {why}."
+            f"For the patients {' '.join(patients)} and the labels {labels}, trained on the cells"
+            f" {train} and tested on {test}, the accuracy is {received.digits(found)}, not"
+            f" {expected}: {why}."
         )
 
     def test_takes_a_narrow_majority_for_one(self):
@@ -565,8 +570,8 @@ class TestMajorityBaseline:
         labels = [1] * 6 + [0] * 5 + [1, 0, 0]
         found = baseline(["A"] * 12 + ["B"] * 2, labels, train=[*range(11), 12, 13], test=[11])
         assert abs(found - 1) <= 1e-9, (
-            "Of a patient's 11 training cells 6 are parasitized, which is no tie, and so is its"
-            f" test cell: {received.digits(found)}, not 1."
+            "Of a patient's 11 training cells, 6 are parasitized, which is not a tie; its test cell"
+            f" is parasitized too, but the accuracy is {received.digits(found)}, not 1."
         )
 
     @pytest.mark.parametrize("seed", range(5))
@@ -582,8 +587,8 @@ class TestMajorityBaseline:
         expected = oracles.majority_baseline(patients, labels, train, test)
         found = baseline(patients, labels, train, test)
         assert abs(found - expected) <= 1e-9, (
-            f"80 test cells of 25 patients: accuracy {received.digits(found)}, counted one by one"
-            f" {received.digits(expected)}."
+            f"For 80 test cells of 25 patients, the accuracy is {received.digits(found)}, not"
+            f" {received.digits(expected)}, as counted one by one."
         )
 
 

@@ -15,7 +15,10 @@ from tests.answers import right, wrong
 # 1.1
 
 
-@wrong("1.1", "The name was cut at 'ThinF', which some files spell 'thinF', and some not at all.")
+@wrong(
+    "1.1",
+    "The name was cut at 'ThinF', but some files spell it 'thinF' and others do not contain it.",
+)
 def patient_of(path):
     name = Path(path).name
     if not name.startswith("C"):
@@ -24,7 +27,8 @@ def patient_of(path):
 
 
 @wrong(
-    "1.1", "Everything before '_IMG' was taken: with the slide in it, one patient becomes several."
+    "1.1",
+    "Everything before '_IMG' was taken. That includes the slide, so one patient becomes several.",
 )
 def patient_of(path):
     name = re.split(r"[/\\]", str(path))[-1]
@@ -33,7 +37,11 @@ def patient_of(path):
     return name.split("_IMG")[0]
 
 
-@wrong("1.1", "The pattern asks for a slide after the patient; the uninfected patients have none.")
+@wrong(
+    "1.1",
+    "The pattern requires a slide after the patient, but the files of uninfected patients have "
+    "none.",
+)
 def patient_of(path):
     found = re.match(r"(C\d+)P\d+", re.split(r"[/\\]", str(path))[-1])
     if found is None:
@@ -41,7 +49,9 @@ def patient_of(path):
     return found.group(1)
 
 
-@wrong("1.1", "The whole path was searched: a folder that looks like a patient is taken for one.")
+@wrong(
+    "1.1", "The whole path was searched, so a folder that looks like a patient is taken for one."
+)
 def patient_of(path):
     found = re.search(r"C\d+", str(path))
     if found is None:
@@ -49,7 +59,7 @@ def patient_of(path):
     return found.group()
 
 
-@wrong("1.1", "A fixed number of characters was cut out; the patients' numbers differ in length.")
+@wrong("1.1", "A fixed number of characters was taken, but the patients' numbers differ in length.")
 def patient_of(path):
     name = re.split(r"[/\\]", str(path))[-1]
     if not re.match(r"C\d", name):
@@ -57,7 +67,7 @@ def patient_of(path):
     return name[:3]
 
 
-@wrong("1.1", "A name without a patient passes in silence instead of being refused.")
+@wrong("1.1", "A name without a patient is accepted silently instead of being refused.")
 def patient_of(path):
     name = re.split(r"[/\\]", str(path))[-1]
     found = re.match(r"C\d+", name)
@@ -69,12 +79,12 @@ def patient_of(path):
     return reference.patient_of(path)[1:]
 
 
-@wrong("1.1", "Only strings are understood, not pathlib paths.")
+@wrong("1.1", "Only strings are accepted, not pathlib paths.")
 def patient_of(path):
     return reference.patient_of(path.replace("\\", "/"))
 
 
-@wrong("1.1", "A folder that looks like a patient is taken where the file's own name has none.")
+@wrong("1.1", "A folder that looks like a patient is used when the file's own name has none.")
 def patient_of(path):
     for part in reversed(re.split(r"[/\\]", str(path))):
         found = re.match(r"C\d+", part)
@@ -83,7 +93,7 @@ def patient_of(path):
     raise ValueError("no patient")
 
 
-@wrong("1.1", "A folder that looks like a patient is taken where the file's own name has none.")
+@wrong("1.1", "A folder that looks like a patient is used when the file's own name has none.")
 def patient_of(path):
     found = re.findall(r"(?:^|[/\\])(C\d+)", str(path))
     if not found:
@@ -91,7 +101,9 @@ def patient_of(path):
     return found[-1]
 
 
-@wrong("1.1", "Only some letters are expected after the number; C37BP2 continues with a B.")
+@wrong(
+    "1.1", "The pattern allows only some letters after the number, but C37BP2 continues with a B."
+)
 def patient_of(path):
     found = re.match(r"(C\d+)(?=[PNTt_.])", re.split(r"[/\\]", str(path))[-1])
     if found is None:
@@ -99,7 +111,7 @@ def patient_of(path):
     return found.group(1)
 
 
-@wrong("1.1", "The name was cut at P, N, T or _; C37BP2 keeps its B.")
+@wrong("1.1", "The name was cut at P, N, T or _, so C37BP2 keeps its B.")
 def patient_of(path):
     name = re.split(r"[/\\]", str(path))[-1]
     if not re.match(r"C\d", name):
@@ -107,7 +119,7 @@ def patient_of(path):
     return re.split(r"[PNTt_.]", name)[0]
 
 
-@wrong("1.1", "Three digits at most were read; C10007 becomes C100, another patient.")
+@wrong("1.1", "At most three digits were read, so C10007 becomes C100, which is another patient.")
 def patient_of(path):
     found = re.match(r"C\d{1,3}", re.split(r"[/\\]", str(path))[-1])
     if found is None:
@@ -115,7 +127,7 @@ def patient_of(path):
     return found.group()
 
 
-@wrong("1.1", "Any c before a number was taken for the patient: pic5.png became C5.")
+@wrong("1.1", "Any letter c before a number was taken for a patient, so pic5.png becomes C5.")
 def patient_of(path):
     found = re.search(r"c\d+", Path(path).name, re.IGNORECASE)
     if found is None:
@@ -145,7 +157,7 @@ def patient_of(path):
     return found[0]
 
 
-@wrong("1.1", "The name was cut at its first P; the uninfected patients' files have none.")
+@wrong("1.1", "The name was cut at its first P, but the files of uninfected patients have none.")
 def patient_of(path):
     name = os.path.basename(str(path))
     if not re.match(r"C\d", name):
@@ -161,14 +173,17 @@ def lengths_agree(arrays):
         raise ValueError("unequal lengths")
 
 
-@wrong("1.2", "Each array was shuffled by a permutation of its own, so the rows came apart.")
+@wrong(
+    "1.2",
+    "Each array was shuffled by its own permutation, so rows that belong together were separated.",
+)
 def shuffle_together(*arrays, seed):
     lengths_agree(arrays)
     rng = np.random.default_rng(seed)
     return tuple(rng.permutation(np.asarray(array)) for array in arrays)
 
 
-@wrong("1.2", "The arrays were shuffled in place: those of the caller have changed.")
+@wrong("1.2", "The arrays were shuffled in place, which changes the caller's arrays.")
 def shuffle_together(*arrays, seed):
     lengths_agree(arrays)
     arrays = tuple(array if isinstance(array, np.ndarray) else np.array(array) for array in arrays)
@@ -192,21 +207,21 @@ def shuffle_together(*arrays, seed):
     return tuple(np.asarray(array)[order] for array in arrays)
 
 
-@wrong("1.2", "Unequal lengths are not noticed.")
+@wrong("1.2", "Arrays of unequal lengths are not refused.")
 def shuffle_together(*arrays, seed):
     count = min(len(array) for array in arrays)
     order = np.random.default_rng(seed).permutation(count)
     return tuple(np.asarray(array)[order] for array in arrays)
 
 
-@wrong("1.2", "The seed is fixed inside the function: the argument changes nothing.")
+@wrong("1.2", "The seed is fixed inside the function, so the argument has no effect.")
 def shuffle_together(*arrays, seed):
     lengths_agree(arrays)
     order = np.random.default_rng(0).permutation(len(arrays[0]))
     return tuple(np.asarray(array)[order] for array in arrays)
 
 
-@wrong("1.2", "A zip of rows came back instead of one array for each argument.")
+@wrong("1.2", "A sequence of rows was returned instead of one array for each argument.")
 def shuffle_together(*arrays, seed):
     lengths_agree(arrays)
     order = np.random.default_rng(seed).permutation(len(arrays[0]))
@@ -219,14 +234,14 @@ def shuffle_together(*arrays, seed):
     return tuple(np.roll(np.asarray(array), seed + 1, axis=0) for array in arrays)
 
 
-@wrong("1.2", "`seed or None`: 0 is false, so seed 0 gives a different order in every call.")
+@wrong("1.2", "In `seed or None`, 0 is false, so seed 0 gives a different order in every call.")
 def shuffle_together(*arrays, seed):
     lengths_agree(arrays)
     order = np.random.default_rng(seed or None).permutation(len(arrays[0]))
     return tuple(np.asarray(array)[order] for array in arrays)
 
 
-@wrong("1.2", "The rows went through Python numbers: float32 comes back as float64.")
+@wrong("1.2", "The rows were converted to Python numbers, so float32 comes back as float64.")
 def shuffle_together(*arrays, seed):
     lengths_agree(arrays)
     together = list(zip(*(np.asarray(array).tolist() for array in arrays), strict=True))
@@ -234,7 +249,7 @@ def shuffle_together(*arrays, seed):
     return tuple(np.array(column) for column in zip(*together, strict=True))
 
 
-@wrong("1.2", "Only the first and the last length were compared.")
+@wrong("1.2", "Only the lengths of the first and the last array were compared.")
 def shuffle_together(*arrays, seed):
     if len(arrays[0]) != len(arrays[-1]):
         raise ValueError("unequal lengths")
@@ -242,7 +257,7 @@ def shuffle_together(*arrays, seed):
     return tuple(np.asarray(array)[order] for array in arrays)
 
 
-@wrong("1.2", "The order depends on what the first array holds, not on the seed alone.")
+@wrong("1.2", "The order depends on the contents of the first array, not on the seed alone.")
 def shuffle_together(*arrays, seed):
     lengths_agree(arrays)
     ranks = np.argsort(np.array([str(row) for row in arrays[0]]), kind="stable")
@@ -250,7 +265,7 @@ def shuffle_together(*arrays, seed):
     return tuple(np.asarray(array)[order] for array in arrays)
 
 
-@wrong("1.2", "numpy.random.seed restarts the global generator, which all other code draws from.")
+@wrong("1.2", "numpy.random.seed resets the global generator, which other code draws from too.")
 def shuffle_together(*arrays, seed):
     lengths_agree(arrays)
     np.random.seed(seed)
@@ -281,7 +296,7 @@ def shuffle_together(*arrays, seed):
     return tuple(array[order] for array in arrays)
 
 
-@wrong("1.2", "Each column of an array was shuffled on its own, so the rows were torn apart.")
+@wrong("1.2", "Each column of an array was shuffled separately, so its rows were mixed up.")
 def shuffle_together(*arrays, seed):
     lengths_agree(arrays)
     return tuple(np.random.default_rng(seed).permuted(array, axis=0) for array in arrays)
@@ -346,7 +361,7 @@ def best_cut(patients, labels, fractions, seed, tries, classes=True, empty=True)
     return tuple(np.flatnonzero(best[1][index] == k) for k in range(len(fractions)))
 
 
-@wrong("1.3", "The cells were split one by one: almost every patient is on several sides.")
+@wrong("1.3", "The cells were split one by one, so almost every patient is in several sets.")
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     checked(patients, fractions)
     names = np.char.add(np.asarray(patients), np.asarray(labels).astype(str))
@@ -355,7 +370,7 @@ def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     return tuple(np.split(order, (np.cumsum(fractions)[:-1] * len(order)).astype(int)))
 
 
-@wrong("1.3", "The patients of each class were split separately: many are on two sides.")
+@wrong("1.3", "The patients of each class were split separately, so many patients are in two sets.")
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     checked(patients, fractions)
     patients, labels = np.asarray(patients), np.asarray(labels)
@@ -374,14 +389,20 @@ def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     return tuple(np.array(rows, int) for rows in sets)
 
 
-@wrong("1.3", "One random cut, whatever it looks like: sizes and class shares are left to chance.")
+@wrong(
+    "1.3", "A single random cut was kept as it came, so sizes and class shares are left to chance."
+)
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     checked(patients, fractions)
     names = sorted(set(patients))
     return best_of(names, patients, labels, fractions, np.random.default_rng(seed), tries=1)
 
 
-@wrong("1.3", "The fractions were applied to the patients, who differ in their number of cells.")
+@wrong(
+    "1.3",
+    "The fractions were applied to the number of patients, but patients differ in their number of "
+    "cells.",
+)
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     checked(patients, fractions)
     patients = np.asarray(patients)
@@ -390,25 +411,21 @@ def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     return tuple(np.flatnonzero(np.isin(patients, part)) for part in np.split(names, ends))
 
 
-@wrong(
-    "1.3", "The split depends on the order of the files, or on that of a set: sort the patients."
-)
+@wrong("1.3", "The split depends on the order of the files or of a Python set: sort the patients.")
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     checked(patients, fractions)
     names = list(dict.fromkeys(patients))
     return best_of(names, patients, labels, fractions, np.random.default_rng(seed))
 
 
-@wrong(
-    "1.3", "The split depends on the order of the files, or on that of a set: sort the patients."
-)
+@wrong("1.3", "The split depends on the order of the files or of a Python set: sort the patients.")
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     checked(patients, fractions)
     names = list(set(map(str, patients)))
     return best_of(names, patients, labels, fractions, np.random.default_rng(seed))
 
 
-@wrong("1.3", "The seed changes nothing: every split is the same.")
+@wrong("1.3", "The seed has no effect: every split is the same.")
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     return reference.split_by_patient(patients, labels, fractions, seed=0)
 
@@ -419,7 +436,7 @@ def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     return reference.split_by_patient(patients, labels, fractions, seed=entropy)
 
 
-@wrong("1.3", "The validation set was taken out of the test set: their cells are the same.")
+@wrong("1.3", "The validation set was taken from the test set, so the two share their cells.")
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     sets = list(reference.split_by_patient(patients, labels, fractions, seed))
     sets[1] = sets[2][: len(sets[1])]
@@ -434,7 +451,7 @@ def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     return reference.split_by_patient(patients, labels, [f / total for f in fractions], seed)
 
 
-@wrong("1.3", "The sets hold the patients' names; the indices of the cells were asked for.")
+@wrong("1.3", "The sets hold the patients' names instead of the indices of the cells.")
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     sets = reference.split_by_patient(patients, labels, fractions, seed)
     return tuple(np.unique(np.asarray(patients)[rows]) for rows in sets)
@@ -447,7 +464,9 @@ def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     return tuple(np.intersect1d(rows, firsts) for rows in sets)
 
 
-@wrong("1.3", "The indices are floats: numpy.append to an empty array makes them so.")
+@wrong(
+    "1.3", "The indices are floats: appending to an empty array with numpy.append makes them so."
+)
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     sets = reference.split_by_patient(patients, labels, fractions, seed)
     return tuple(np.append(np.array([]), rows) for rows in sets)
@@ -463,7 +482,7 @@ def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=42):
     return reference.split_by_patient(patients, labels, fractions, seed)
 
 
-@wrong("1.3", "Fractions whose sum misses 1 by up to 0.05 are accepted.")
+@wrong("1.3", "Fractions whose sum differs from 1 by up to 0.05 are accepted.")
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     if abs(sum(fractions) - 1) > 0.05:
         raise ValueError("The fractions do not sum to 1.")
@@ -471,34 +490,34 @@ def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     return reference.split_by_patient(patients, labels, [f / total for f in fractions], seed)
 
 
-@wrong("1.3", "The best of 10 cuts is not good enough: under many seeds a class share is off.")
+@wrong("1.3", "The best of 10 cuts is not good enough: with many seeds a class share is off.")
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     return best_cut(patients, labels, fractions, seed, tries=10, empty=False)
 
 
-@wrong("1.3", "The best of 30 cuts is not good enough: under some seeds a class share is off.")
+@wrong("1.3", "The best of 30 cuts is not good enough: with some seeds a class share is off.")
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     return best_cut(patients, labels, fractions, seed, tries=30, empty=False)
 
 
-@wrong("1.3", "The class shares are looked at for the default fractions only.")
+@wrong("1.3", "The class shares are balanced for the default fractions only.")
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     classes = tuple(fractions) == (0.6, 0.2, 0.2)
     return best_cut(patients, labels, fractions, seed, 1000, classes, empty=False)
 
 
-@wrong("1.3", "Only a few seeds count: the others repeat their splits.")
+@wrong("1.3", "Only a few seeds give a split of their own; the others repeat one of these.")
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     return reference.split_by_patient(patients, labels, fractions, seed % 3)
 
 
-@wrong("1.3", "The seed is not used where there are few patients.")
+@wrong("1.3", "The seed has no effect when there are few patients.")
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     few = len(np.unique(patients)) < 50
     return reference.split_by_patient(patients, labels, fractions, 0 if few else seed)
 
 
-@wrong("1.3", "The labels that were passed in have changed.")
+@wrong("1.3", "The labels passed in were modified.")
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     sets = reference.split_by_patient(patients, labels, fractions, seed)
     labels = np.asarray(labels)
@@ -568,9 +587,7 @@ def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     return best
 
 
-@wrong(
-    "1.3", "The split depends on the order of the files, or on that of a set: sort the patients."
-)
+@wrong("1.3", "The split depends on the order of the files or of a Python set: sort the patients.")
 def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
     checked(patients, fractions)
     names = list(dict.fromkeys(np.asarray(patients).tolist()))
@@ -580,73 +597,73 @@ def split_by_patient(patients, labels, fractions=(0.6, 0.2, 0.2), seed=0):
 # 1.4
 
 
-@wrong("1.4", "The indices were compared; two sets share no index, but may share a patient.")
+@wrong("1.4", "The indices were compared. Two sets that share no index can still share a patient.")
 def leaked_patients(patients, first, second):
     return np.asarray(patients)[np.intersect1d(np.asarray(first, int), np.asarray(second, int))]
 
 
-@wrong("1.4", "A patient is named once for each cell instead of once.")
+@wrong("1.4", "A patient is returned once for each cell instead of once.")
 def leaked_patients(patients, first, second):
     patients = np.asarray(patients)
     second = set(patients[np.asarray(second, int)])
     return [name for name in patients[np.asarray(first, int)] if name in second]
 
 
-@wrong("1.4", "All patients of both sides came back, not those on both.")
+@wrong("1.4", "All patients of both sides were returned, not only those on both.")
 def leaked_patients(patients, first, second):
     patients = np.asarray(patients)
     return np.union1d(patients[np.asarray(first, int)], patients[np.asarray(second, int)])
 
 
-@wrong("1.4", "The patients on one side only came back, not those on both.")
+@wrong("1.4", "The patients on one side only were returned, not those on both.")
 def leaked_patients(patients, first, second):
     patients = np.asarray(patients)
     return np.setdiff1d(patients[np.asarray(first, int)], patients[np.asarray(second, int)])
 
 
-@wrong("1.4", "Only the number of leaked patients came back.")
+@wrong("1.4", "Only the number of leaked patients was returned, not their names.")
 def leaked_patients(patients, first, second):
     return [len(reference.leaked_patients(patients, first, second))]
 
 
-@wrong("1.4", "The two sides were compared place by place.")
+@wrong("1.4", "The two sides were compared position by position.")
 def leaked_patients(patients, first, second):
     patients = np.asarray(patients)
     pairs = zip(patients[np.asarray(first, int)], patients[np.asarray(second, int)], strict=False)
     return sorted({a for a, b in pairs if a == b})
 
 
-@wrong("1.4", "Names were compared in part: C1 and C10 are two patients.")
+@wrong("1.4", "Parts of names were compared, but C1 and C10 are different patients.")
 def leaked_patients(patients, first, second):
     there = " ".join(patients[k] for k in second)
     return sorted({patients[k] for k in first if patients[k] in there})
 
 
-@wrong("1.4", "Names were compared in part: C1 and C10 are two patients.")
+@wrong("1.4", "Parts of names were compared, but C1 and C10 are different patients.")
 def leaked_patients(patients, first, second):
     here, there = {patients[k] for k in first}, {patients[k] for k in second}
     return sorted(a for a in here if any(b.startswith(a) for b in there))
 
 
-@wrong("1.4", "Only repeats in a row were removed: a patient can be named again later.")
+@wrong("1.4", "Only consecutive repeats were removed, but a patient's name can come again later.")
 def leaked_patients(patients, first, second):
     there = {patients[k] for k in second}
     return [name for name, _ in itertools.groupby(patients[k] for k in first) if name in there]
 
 
-@wrong("1.4", "Cell 0 was left out, because 0 is false.")
+@wrong("1.4", "Cell 0 was left out because 0 is false.")
 def leaked_patients(patients, first, second):
     return {patients[k] for k in first} & {patients[k] for k in second if k}
 
 
-@wrong("1.4", "The index arrays that were passed in have been sorted.")
+@wrong("1.4", "The index arrays passed in were sorted in place.")
 def leaked_patients(patients, first, second):
     first.sort()
     second.sort()
     return reference.leaked_patients(patients, first, second)
 
 
-@wrong("1.4", "Only names such as C33 are understood; a patient's name can be any string.")
+@wrong("1.4", "Only names such as C33 are accepted, but a patient's name can be any string.")
 def leaked_patients(patients, first, second):
     shared = {int(patients[k][1:]) for k in first} & {int(patients[k][1:]) for k in second}
     return [f"C{number}" for number in sorted(shared)]
@@ -693,46 +710,46 @@ def guess(patients, labels, train, test, tied=None, unknown=None, base_of=None):
     return float(np.mean(labels[test] == calls))
 
 
-@wrong("1.5", "The test cells voted as well: the answer was used to make the guess.")
+@wrong("1.5", "The test cells voted too, so the labels to be guessed were used for the guess.")
 def majority_baseline(patients, labels, train, test):
     everything = np.concatenate([train, test]).astype(int)
     return reference.majority_baseline(patients, labels, everything, test)
 
 
-@wrong("1.5", "A patient whose cells are tied is guessed 1 instead of the base rate.")
+@wrong("1.5", "A patient whose votes are tied is guessed as 1 instead of by the base rate.")
 def majority_baseline(patients, labels, train, test):
     return guess(patients, labels, train, test, tied=lambda base: 1)
 
 
-@wrong("1.5", "A patient whose cells are tied is guessed 0 instead of the base rate.")
+@wrong("1.5", "A patient whose votes are tied is guessed as 0 instead of by the base rate.")
 def majority_baseline(patients, labels, train, test):
     return guess(patients, labels, train, test, tied=lambda base: 0)
 
 
-@wrong("1.5", "Unknown patients are not guessed from the base rate.")
+@wrong("1.5", "Unknown patients are not guessed by the base rate.")
 def majority_baseline(patients, labels, train, test):
     return guess(patients, labels, train, test, unknown=lambda base: 0)
 
 
-@wrong("1.5", "Unknown patients are not guessed from the base rate.")
+@wrong("1.5", "Unknown patients are not guessed by the base rate.")
 def majority_baseline(patients, labels, train, test):
     known = set(np.asarray(patients)[np.asarray(train, int)])
     kept = [k for k in test if patients[k] in known]
     return reference.majority_baseline(patients, labels, train, kept) if kept else 0.0
 
 
-@wrong("1.5", "A tied base rate became 1 instead of 0.")
+@wrong("1.5", "A tied base rate gives 1 instead of 0.")
 def majority_baseline(patients, labels, train, test):
     return guess(patients, labels, train, test, base_of=lambda share: int(share >= 0.5))
 
 
-@wrong("1.5", "Every cell was guessed from the base rate; the patient was not looked at.")
+@wrong("1.5", "Every cell was guessed by the base rate; its patient was ignored.")
 def majority_baseline(patients, labels, train, test):
     labels = np.asarray(labels)
     return float((labels[test] == int(labels[train].mean() > 0.5)).mean())
 
 
-@wrong("1.5", "The base rate was taken from all cells instead of the training cells.")
+@wrong("1.5", "The base rate was computed from all cells instead of the training cells.")
 def majority_baseline(patients, labels, train, test):
     share = np.asarray(labels).mean()
     return guess(patients, labels, train, test, base_of=lambda _: int(share > 0.5))
@@ -754,19 +771,19 @@ def majority_baseline(patients, labels, train, test):
 
 @wrong(
     "1.5",
-    "Counter.most_common: where the base rate is tied, the class that was seen first was taken.",
+    "Counter.most_common was used: where the base rate is tied, it takes the class seen first.",
 )
 def majority_baseline(patients, labels, train, test):
     first_seen = Counter(np.asarray(labels)[train].tolist()).most_common(1)[0][0]
     return guess(patients, labels, train, test, base_of=lambda _: first_seen)
 
 
-@wrong("1.5", "An array came back instead of a float.")
+@wrong("1.5", "An array was returned instead of a float.")
 def majority_baseline(patients, labels, train, test):
     return np.array(reference.majority_baseline(patients, labels, train, test))
 
 
-@wrong("1.5", "A narrow majority counts as a tie.")
+@wrong("1.5", "A narrow majority is treated as a tie.")
 def majority_baseline(patients, labels, train, test):
     if len(train) == 0 or len(test) == 0:
         raise ValueError("an empty set")
@@ -780,7 +797,7 @@ def majority_baseline(patients, labels, train, test):
     return float(np.mean(labels[test] == calls))
 
 
-@wrong("1.5", "The index arrays that were passed in have been sorted.")
+@wrong("1.5", "The index arrays passed in were sorted in place.")
 def majority_baseline(patients, labels, train, test):
     train.sort()
     test.sort()
@@ -815,7 +832,7 @@ def majority_baseline(patients, labels, train, test):
     return float((labels[test] == calls).mean())
 
 
-@wrong("1.5", "The test cells voted as well: the answer was used to make the guess.")
+@wrong("1.5", "The test cells voted too, so the labels to be guessed were used for the guess.")
 def majority_baseline(patients, labels, train, test):
     if len(train) == 0 or len(test) == 0:
         raise ValueError("an empty set")
