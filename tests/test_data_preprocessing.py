@@ -84,10 +84,10 @@ class TestReadImage:
         with properties.graph_can_be_made("read_image"):
             dataset = tf.data.Dataset.from_tensor_slices([path]).map(read)
         if not tf.is_tensor(found[0]):
-            received.refuse(found[0], "in a pipeline, the image", "a tensor")
+            received.refuse(found[0], "the image in a pipeline", "a tensor")
         shape = dataset.element_spec.shape
-        assert shape == (16, 16, 3), f"In a pipeline the static shape is {shape}, not (16, 16, 3)."
-        received.array(next(iter(dataset)), "in a pipeline, the image", (16, 16, 3), np.float32)
+        assert shape == (16, 16, 3), f"In a pipeline, the static shape is {shape}, not (16, 16, 3)."
+        received.array(next(iter(dataset)), "the image in a pipeline", (16, 16, 3), np.float32)
 
     def test_stretches_to_the_square(self, tmp_path):
         """The whole cell stays visible: no cropping and no black bars."""
@@ -96,11 +96,11 @@ class TestReadImage:
         found = image_from(save(tmp_path / "a.png", pixels), 32)
         bright = float((found[..., 0] > 0.5).mean())
         assert abs(bright - 0.25) <= 0.04, (
-            f"A quarter of the image is bright, but {bright:.0%} of the result: stretch the image,"
-            " do not crop or pad it."
+            f"A quarter of the image is bright, but {bright:.0%} of the result is: stretch the"
+            " image; do not crop or pad it."
         )
         dark = float((found[..., 0] < 0.1).mean())
-        assert dark <= 0, f"{dark:.0%} of the result is black, but nothing in the image is."
+        assert dark <= 0, f"{dark:.0%} of the result is black, but no part of the image is."
 
     def test_resizes_bilinearly(self, tmp_path):
         """By hand: enlarging 0 beside 1 gives a ramp, not a step and not an overshoot."""
@@ -110,8 +110,8 @@ class TestReadImage:
         ramp = np.clip((np.arange(8) + 0.5) / 4 - 0.5, 0, 1)  # pixel centres in the small image
         error = received.distance(found[4, :, 0], ramp)
         assert error <= 0.01, (
-            f"Enlarging black beside white gave {digits(found[4, :, 0])}; interpolated linearly it"
-            f" is {digits(ramp)}."
+            f"Enlarging black beside white gave {digits(found[4, :, 0])}; linear interpolation"
+            f" gives {digits(ramp)}."
         )
 
     def test_antialiases_when_it_shrinks(self, tmp_path):
@@ -121,8 +121,8 @@ class TestReadImage:
         found = image_from(save(tmp_path / "a.png", pixels), 16)
         spread = received.distance(found[2:-2, 2:-2], 0.5)
         assert spread <= 0.05, (
-            "A fine chequerboard, shrunk fivefold, should be an even grey; it is off by"
-            f" {digits(spread)}. Without antialiasing a small parasite can fall between the"
+            "A fine chequerboard, shrunk fivefold, should become a uniform grey; it is off by"
+            f" {digits(spread)}. Without antialiasing, a small parasite can be lost between the"
             " samples."
         )
 
@@ -139,12 +139,12 @@ class TestReadImage:
         # without antialiasing by 0.2.
         assert error <= 0.006, (
             f"{height} x {width} pixels, resized to {side} x {side}, are off by up to"
-            f" {digits(error)}: stretch the whole image, bilinear and antialiased."
+            f" {digits(error)}: stretch the whole image, bilinearly and with antialiasing."
         )
         shift = float((found - expected).mean())
         assert abs(shift) <= 1e-3, (
             f"{height} x {width} pixels, resized to {side} x {side}, are off by {digits(shift)} on"
-            " average: were they cut down to whole levels?"
+            " average: were they truncated to integers?"
         )
 
 
@@ -180,7 +180,7 @@ class TestChannelStatistics:
         """Deviations averaged over the images miss how the images differ from each other."""
         _, std = statistics_of(np.concatenate([np.zeros((1, 4, 4, 3)), np.ones((1, 4, 4, 3))]))
         assert received.distance(std, 0.5) <= 1e-6, (
-            "A black and a white image together have the standard deviation 0.5, not"
+            "The standard deviation of a black and a white image together is 0.5, not"
             f" {digits(std)}."
         )
 
@@ -205,14 +205,14 @@ class TestChannelStatistics:
         """The deviation of equal values is 0: not NaN, and nothing that was added."""
         mean, std = statistics_of(np.full((4, 8, 8, 3), [0.7, 0.1, 0.5], np.float32))
         error = received.distance(mean, [0.7, 0.1, 0.5])
-        assert error <= 1e-5, f"The mean of even channels is off by {digits(error)}."
+        assert error <= 1e-5, f"The mean of constant channels is off by {digits(error)}."
         assert np.isfinite(std).all(), (
-            "Even channels gave a standard deviation of NaN: is it the root of something that"
-            " rounding can take below 0, such as the mean square less the squared mean? Average the"
-            " squared distance from the mean."
+            "Constant channels gave a standard deviation of NaN: is it the root of something that"
+            " rounding can make negative, such as the mean square minus the squared mean? Average"
+            " the squared distance from the mean."
         )
         assert received.distance(std, 0) <= 1e-5, (
-            f"Even channels gave the standard deviations {digits(std)}, not 0."
+            f"Constant channels gave the standard deviations {digits(std)}, not 0."
         )
 
     def test_sees_a_small_deviation(self):
@@ -223,7 +223,7 @@ class TestChannelStatistics:
         _, expected = oracles.channel_statistics(images)
         error = received.distance(std / expected, 1)
         assert error <= 0.02, (
-            "For values within 0.01 of each other the relative error of the standard deviation is"
+            "For values within 0.01 of each other, the relative error of the standard deviation is"
             f" {digits(error)}."
         )
 
@@ -240,7 +240,7 @@ class TestChannelStatistics:
             error = received.distance(found, expected)
             assert error <= 1e-5, (
                 f"The {name} of 2,000 black and 2,001 white images is off by {digits(error)}: every"
-                " image counts, and each as much as any other."
+                " image must count, and all must have the same weight."
             )
 
 
@@ -248,7 +248,7 @@ def standardised_images(images, mean, std):
     """The images that `standardise` returns, an array; all inputs become tensors of one dtype."""
     dtype = images.dtype
     found = data_preprocessing.standardise(*(tf.constant(x, dtype) for x in (images, mean, std)))
-    return received.array(found, "what was standardised", images.shape, dtype)
+    return received.array(found, "the result", images.shape, dtype)
 
 
 @pytest.mark.exercise("2.3")
@@ -268,9 +268,11 @@ class TestStandardise:
         """Dividing by 0 gives infinity or NaN, which spreads through the whole network."""
         images = np.full((2, 3, 3, 3), 0.75, np.float32)
         found = standardised_images(images, mean=[0.75, 0.5, 0.0], std=[0.0, 0.0, 0.5])
-        assert np.isfinite(found).all(), "A channel without deviation gave infinity or NaN."
+        assert np.isfinite(found).all(), (
+            "A channel with the standard deviation 0 gave infinity or NaN."
+        )
         assert received.distance(found, [0, 0.25, 1.5]) <= 1e-6, (
-            "With the standard deviations 0, 0 and 0.5 the pixel came out as"
+            "With the standard deviations 0, 0 and 0.5, the pixel came out as"
             f" {digits(found[0, 0, 0])}, not [0, 0.25, 1.5]."
         )
 
@@ -290,7 +292,7 @@ class TestStandardise:
         found = standardised_images(images, mean, std)
         error = received.distance(found / oracles.standardised(images, mean, std), 1)
         hint = ": it was computed in float32" if error < 1e-5 else ""
-        assert error <= 1e-8, f"For float64 images the relative error is {digits(error)}{hint}."
+        assert error <= 1e-8, f"For float64 images, the relative error is {digits(error)}{hint}."
 
     def test_divides_by_a_small_deviation_as_by_any_other(self):
         """Something added to every deviation, for fear of dividing by 0, would show here."""
@@ -309,10 +311,10 @@ class TestStandardise:
             found = data_preprocessing.standardise(images, mean, std)
         except (AttributeError, TypeError, ValueError):
             found = expected  # Only tensors are promised: an answer may refuse arrays.
-        assert (images == 1).all(), "The array of images that was passed in has changed."
-        found = received.array(found, "what was standardised", images.shape)
+        assert (images == 1).all(), "The array of images passed in was modified."
+        found = received.array(found, "the result", images.shape)
         error = received.distance(found, expected)
-        assert error <= 1e-5, f"For a NumPy array the result is off by {digits(error)}."
+        assert error <= 1e-5, f"For a NumPy array, the result is off by {digits(error)}."
 
 
 # Augmentation
@@ -331,7 +333,7 @@ def copies(image, count):
 def turned_images(images, seed=(1, 2)):
     """The images that `flip_and_rotate` returns, an array."""
     found = data_preprocessing.flip_and_rotate(tf.constant(images), seed)
-    return received.array(found, "the turned images", images.shape, images.dtype)
+    return received.array(found, "the rotated images", images.shape, images.dtype)
 
 
 @pytest.fixture(scope="class")
@@ -349,7 +351,7 @@ def turn():
 
     def turned(images, seed):
         found = graph(tf.constant(images), tf.constant(seed))
-        return received.array(found, "in a graph, the turned images", images.shape, images.dtype)
+        return received.array(found, "in a graph, the rotated images", images.shape, images.dtype)
 
     return turned
 
@@ -370,9 +372,9 @@ def drawn(images, image):
         rounded = orientations(images.astype(np.float32), image.astype(np.float32))
         hint = ": pixels may move, but not change"
         hint = ": the channels of some are reversed" if (exchanged >= 0)[found < 0].all() else hint
-        hint = ": they have only the digits of float32" if (rounded >= 0).all() else hint
+        hint = ": they have only the precision of float32" if (rounded >= 0).all() else hint
         pytest.fail(
-            f"{strangers} of {len(found)} results are none of the 8 symmetries of their"
+            f"{strangers} of {len(found)} results are not one of the 8 symmetries of their"
             f" {image.dtype.name} image{hint}."
         )
     return found
@@ -398,9 +400,12 @@ class TestFlipAndRotate:
             for k in range(16)
             if orientations(found[k : k + 1], images[k])[0] < 0
         ]
-        assert not any(strangers), f"At {sum(strangers)} of 16 places another image came out."
+        assert not any(strangers), (
+            f"At {sum(strangers)} of 16 positions in the batch, another image came out."
+        )
         assert not strangers, (
-            f"At {len(strangers)} of 16 places none of the 8 symmetries of the image came out."
+            f"At {len(strangers)} of 16 positions in the batch, the result is not one of the 8"
+            " symmetries of the image."
         )
 
     def test_draws_for_each_image(self):
@@ -409,7 +414,9 @@ class TestFlipAndRotate:
         for seed in ((1, 2), (3, 4)):
             kinds = len(set(drawn(turned_images(copies(image, 64), seed), image).tolist()))
             # That 64 draws miss even three of the 8 happens once in ten thousand million.
-            assert kinds >= 6, f"64 copies of one image came out in {kinds} of the 8 orientations."
+            assert kinds >= 6, (
+                f"64 copies of one image came out in only {kinds} of the 8 orientations."
+            )
 
     def test_draws_all_8_equally_often(self, turn):
         """Of 4,000 draws each gets about 500; flips and a half turn alone reach only 4."""
@@ -418,7 +425,8 @@ class TestFlipAndRotate:
         counts = np.bincount(np.concatenate(batches), minlength=8)
         # The standard deviation is 21; one of the 8 counts lies outside once in three million.
         assert (counts >= 388).all() and (counts <= 616).all(), (  # noqa: PT018
-            f"Of 4,000 draws the 8 orientations got {counts.tolist()}."
+            f"In 4,000 draws the 8 orientations came {counts.tolist()} times; they should be"
+            " equally likely."
         )
 
     def test_draws_neighbours_independently(self, turn):
@@ -432,8 +440,8 @@ class TestFlipAndRotate:
         # There are 1,596 pairs of neighbours, so 25 of each kind are expected: none of a kind comes
         # once in a thousand million.
         assert missing <= 2, (
-            f"Of the 64 ways in which two neighbours can be turned {missing} never came: the draws"
-            " depend on each other."
+            f"Of the 64 pairs of orientations that two neighbours can have, {missing} never came:"
+            " the draws depend on each other."
         )
 
     def test_draws_anew_at_every_place(self, turn):
@@ -444,8 +452,8 @@ class TestFlipAndRotate:
         kinds = [len(set(column.tolist())) for column in found.T]
         # At 8 places; that 64 draws miss three of the 8 happens once in ten thousand million.
         assert min(kinds) >= 6, (
-            f"Over 64 seeds an image at some place of the batch came out in only {min(kinds)} of"
-            " the 8 orientations: part of the draw is the same in every call."
+            f"Over 64 seeds, the image at one position of the batch came out in only {min(kinds)}"
+            " of the 8 orientations: part of the draw is the same in every call."
         )
 
     def test_turns_a_single_image_too(self, turn):
@@ -453,19 +461,26 @@ class TestFlipAndRotate:
         image = asymmetric_image()
         seen = {int(drawn(turn(image[None], (k, 9)), image)[0]) for k in range(120)}
         # An honest draw misses one of the 8 less than once in a million.
-        assert len(seen) == 8, f"Over 120 seeds a batch of one came out in {len(seen)} of 8 ways."
+        assert len(seen) == 8, (
+            f"Over 120 seeds, a batch of one image came out in only {len(seen)} of the 8"
+            " orientations."
+        )
 
     def test_takes_both_numbers_of_the_seed_from_a_tensor(self, turn):
         """In a graph the seed is a tensor; it draws the same there, and each number counts."""
         batch = copies(asymmetric_image(), 32)
         expected = turned_images(batch, (1, 2))
         found = turned_images(batch, tf.constant([1, 2]))
-        assert np.array_equal(found, expected), "Two calls with the seed (1, 2) drew differently."
+        assert np.array_equal(found, expected), (
+            "Two calls with the seed (1, 2) gave different results."
+        )
         found = turn(batch, (1, 2))
-        assert np.array_equal(found, expected), "In a graph the seed (1, 2) drew differently."
+        assert np.array_equal(found, expected), (
+            "In a graph, the seed (1, 2) gave another result than outside."
+        )
         for other in ((1, 3), (2, 2)):
             assert not np.array_equal(turn(batch, other), expected), (
-                f"The seeds (1, 2) and {other} drew the same."
+                f"The seeds (1, 2) and {other} gave the same result."
             )
 
     @pytest.mark.parametrize(("height", "width"), [(4, 6), (6, 4)])
@@ -497,7 +512,10 @@ class TestJitterStain:
         found = stained_images(images)
         gains = found / images
         uneven = float((gains.max((1, 2)) - gains.min((1, 2))).max())
-        assert uneven <= 1e-5, "The gain differs within an image: draw one for each channel of it."
+        assert uneven <= 1e-5, (
+            "The gain of a channel differs between the pixels of an image: draw one for each"
+            " channel of an image."
+        )
 
     def test_keeps_black_black(self):
         """The background carries no stain; an offset would tint it."""
@@ -511,18 +529,18 @@ class TestJitterStain:
         images = np.random.default_rng(0).random((3, 4, 5, 3))
         error = received.distance(stained_images(images, strength=0.0), images)
         hint = ": it was computed in float32" if error < 1e-6 else ""
-        assert error <= 1e-12, f"With strength 0 a float64 pixel changed by {digits(error)}{hint}."
+        assert error <= 1e-12, f"With strength 0, a float64 pixel changed by {digits(error)}{hint}."
 
     def test_draws_for_each_image_and_channel(self):
         """One draw for the batch changes all images alike; one per image changes no colour."""
         gains = gains_of()
         images = len(np.unique(gains[:, 0].round(5)))
-        assert images > 200, f"400 images got {images} different gains."
+        assert images > 200, f"400 images got only {images} different gains."
         correlations = np.corrcoef(gains.T)[np.triu_indices(3, 1)]
         # Of draws for each they have the standard deviation 0.05.
         assert received.distance(correlations, 0) <= 0.3, (
-            f"The channels' gains go together (correlations {digits(correlations)}): draw one for"
-            " each channel."
+            f"The gains of the channels are correlated ({digits(correlations)}): draw one for each"
+            " channel."
         )
 
     @pytest.mark.parametrize("strength", [0.1, 0.3, 0.9])
@@ -530,41 +548,46 @@ class TestJitterStain:
         """Between 1 - strength and 1 + strength, all equally likely, however strong it is."""
         draws = (gains_of(strength=strength) - 1) / strength  # should be uniform in [-1, 1]
         low, high = float(draws.min()), float(draws.max())
-        what = f"With the strength {strength}"
+        what = f"With the strength {strength},"
         assert -1.001 <= low <= -0.95, (
-            f"{what} the lowest of 1,200 gains is {digits(1 + strength * low)}."
+            f"{what} the lowest of 1,200 gains is {digits(1 + strength * low)}, not about"
+            " 1 - strength."
         )
         assert 0.95 <= high <= 1.001, (
-            f"{what} the highest of 1,200 gains is {digits(1 + strength * high)}."
+            f"{what} the highest of 1,200 gains is {digits(1 + strength * high)}, not about"
+            " 1 + strength."
         )
         spread, mean = float(draws.std()), float(draws.mean())
         # A uniform draw from [-1, 1] has the standard deviation 0.577. That of 1,200 varies by
         # 0.0075 and their mean by 0.017: each is farther off less than once in ten million.
         assert abs(spread - 0.577) <= 0.04, (
-            f"{what} the gains' standard deviation is {digits(spread)} times the strength, not"
-            " 0.577."
+            f"{what} the standard deviation of the gains is {digits(spread)} times the strength,"
+            " not 0.577 times, as it is for a uniform distribution."
         )
-        assert abs(mean) <= 0.09, f"{what} the gains' mean is {digits(1 + strength * mean)}, not 1."
+        assert abs(mean) <= 0.09, (
+            f"{what} the mean of the gains is {digits(1 + strength * mean)}, not 1."
+        )
 
     def test_has_a_strength_of_a_tenth_by_default(self):
         """Stains that occur; a stronger default makes cells that no smear shows."""
         gains = gains_of()
         low, high = float(gains.min()), float(gains.max())
         assert 0.899 <= low <= 0.905, (
-            f"Without a strength the lowest of 1,200 gains is {digits(low)}, not 0.9."
+            f"With the default strength, the lowest of 1,200 gains is {digits(low)}, not 0.9."
         )
         assert 1.095 <= high <= 1.101, (
-            f"Without a strength the highest of 1,200 gains is {digits(high)}, not 1.1."
+            f"With the default strength, the highest of 1,200 gains is {digits(high)}, not 1.1."
         )
 
     def test_stays_within_0_and_1(self):
         """White times 1.3 is still white."""
         found = stained_images(np.ones((50, 2, 2, 3), np.float32), seed=(1, 1), strength=0.3)
         low, high = float(found.min()), float(found.max())
-        assert high <= 1, f"White became {digits(high)}."
+        assert high <= 1, f"White became {digits(high)}, which is above 1."
         # All 150 lie above 0.76 once in seven million.
         assert 0.7 - 1e-5 <= low <= 0.76, (
-            f"The darkest of 150 white channels became {digits(low)}, not 0.7."
+            f"With the strength 0.3, the darkest of 150 white channels became {digits(low)}, not"
+            " about 0.7."
         )
 
     def test_clips_only_what_is_too_bright(self):
@@ -574,13 +597,13 @@ class TestJitterStain:
         found = stained_images(images, seed=(5, 6), strength=0.3)
         gains = found[:, 1] / 0.5
         assert gains.max() >= 1.25, (
-            f"Beside bright pixels the highest of 300 gains is {digits(gains.max())}, not 1.3: clip"
-            " the values above 1, do not scale the image."
+            f"Beside bright pixels, the highest of 300 gains is {digits(gains.max())}, not 1.3:"
+            " clip the values above 1; do not scale the image."
         )
         error = received.distance(found[:, 0], np.minimum(0.95 * gains, 1))
         assert error <= 1e-5, (
-            f"Pixels of 0.95 are off by up to {digits(error)}: times the gain, and 1 where that is"
-            " above 1."
+            f"Pixels of 0.95 are off by up to {digits(error)}: each should be 0.95 times the gain,"
+            " or 1 where that is above 1."
         )
 
     def test_draws_every_channel_from_the_seed(self):
@@ -588,7 +611,7 @@ class TestJitterStain:
         same = (gains_of(16, seed=(1, 2)) == gains_of(16, seed=(7, 8))).all(axis=0)
         names = [name for name, kept in zip(("red", "green", "blue"), same, strict=True) if kept]
         assert not names, (
-            f"With another seed the gains of {received.enumerated(names)} stayed the same."
+            f"With another seed, the gains of {received.enumerated(names)} stayed the same."
         )
 
     def test_takes_both_numbers_of_the_seed_from_a_tensor(self):
@@ -596,7 +619,9 @@ class TestJitterStain:
         images = np.full((8, 2, 2, 3), 0.5, np.float32)
         expected = stained_images(images, (1, 2))
         found = stained_images(images, tf.constant([1, 2]))
-        assert np.array_equal(found, expected), "Two calls with the seed (1, 2) drew differently."
+        assert np.array_equal(found, expected), (
+            "Two calls with the seed (1, 2) gave different results."
+        )
         graph = properties.graph_of(
             lambda images, seed: data_preprocessing.jitter_stain(images, seed),
             "jitter_stain",
@@ -609,10 +634,10 @@ class TestJitterStain:
             return received.array(found, "in a graph, the stained images", images.shape, np.float32)
 
         error = received.distance(stained_in_a_graph((1, 2)), expected)
-        assert error <= 1e-6, "In a graph the seed (1, 2) drew differently."
+        assert error <= 1e-6, "In a graph, the seed (1, 2) gave another result than outside."
         for other in ((1, 3), (2, 2)):
             same = np.allclose(stained_in_a_graph(other), expected)
-            assert not same, f"The seeds (1, 2) and {other} drew the same."
+            assert not same, f"The seeds (1, 2) and {other} gave the same result."
 
 
 # The pipeline
@@ -653,7 +678,7 @@ class Pipeline:
         """All images and all labels of one epoch, in the order in which they came: two arrays."""
         batches = self.batches()
         sizes = [len(labels) for _, labels in batches]
-        came = f"{sum(self.sizes)} images in batches of {self.sizes[0]} came as {digits(sizes)}"
+        came = f"{sum(self.sizes)} images in batches of {self.sizes[0]} came out as {digits(sizes)}"
         assert sizes != self.sizes[:-1], f"{came}: the last, short batch is missing."
         moved = sizes != self.sizes and sorted(sizes) == sorted(self.sizes)
         hint = ": the short batch is not the last. Were the batches shuffled?" if moved else "."
@@ -670,17 +695,17 @@ def made_dataset(*arguments):
         if not made_with_whole_batches(*arguments):
             raise error from None  # it has another cause
         pytest.fail(
-            "make_dataset takes the batch size for known, but in a pipeline it is open, which is"
-            " None in `images.shape[0]`: `tf.shape(images)[0]` is the size of the batch at hand."
+            "make_dataset relies on a known batch size, but in a pipeline it is open:"
+            " `images.shape[0]` is None; `tf.shape(images)[0]` is the size of the current batch."
         )
     if not isinstance(found, tf.data.Dataset):
         received.refuse(found, "the pipeline", "a tf.data.Dataset")
     spec = found.element_spec
     pairs = isinstance(spec, tuple) and len(spec) == 2
-    assert pairs, "The elements of the data set are not pairs of images and labels."
+    assert pairs, "The elements of the dataset are not pairs of images and labels."
     for name, part, dtype in zip(("images", "labels"), spec, (tf.float32, tf.int32), strict=True):
         tensors = isinstance(part, tf.TensorSpec)
-        assert tensors, f"In the pairs of the data set the {name} are not one tensor."
+        assert tensors, f"In the pairs of the dataset, the {name} are not one tensor."
         assert part.dtype == dtype, f"The {name} are {part.dtype.name}, not {dtype.name}."
     return found
 
@@ -706,8 +731,8 @@ def gains_in(dataset):
     images, _ = dataset.epoch()
     gains = {tuple(gains) for gains in images[:, 0, 0].round(6).tolist()}
     assert len(gains) == 12, (
-        f"12 images in batches of 4 got {len(gains)} different gains: draw for each image of each"
-        " batch."
+        f"12 images in batches of 4 got only {len(gains)} different gains: draw for each image of"
+        " each batch."
     )
     return gains
 
@@ -716,7 +741,7 @@ def order_in(dataset):
     """The order in which images came whose labels are their places: each of them once."""
     _, order = dataset.epoch()
     once = np.array_equal(np.sort(order), np.arange(len(order)))
-    assert once, "In an epoch not every image came once."
+    assert once, "In one epoch, not every image came exactly once."
     return order
 
 
@@ -755,14 +780,16 @@ class TestMakeDataset:
         dataset = Pipeline(*files, image_size=8, training=False)
         images, labels = dataset.epoch()
         kept = np.array_equal(labels, files[1])
-        assert kept, "In evaluation the labels came in another order than the files."
+        assert kept, "In evaluation, the labels came in another order than the files."
         expected = (20 + 20 * np.arange(11)) / 255
         error = received.distance(images[:, 7, 7, 0], expected)
-        assert error <= 1e-3, f"In evaluation an even image's value is off by {digits(error)}."
+        assert error <= 1e-3, (
+            f"In evaluation, the value of a uniform image is off by {digits(error)}."
+        )
         corner = received.distance(images[:, 0, 0], 0)
-        assert corner <= 0.02, "In evaluation the black corner has moved."
+        assert corner <= 0.02, "In evaluation, the black corner of an image has moved."
         again, _ = dataset.epoch()
-        assert np.array_equal(images, again), "Two passes over the evaluation set differ."
+        assert np.array_equal(images, again), "Two passes over the evaluation dataset differ."
 
     @pytest.mark.parametrize("training", [True, False])
     def test_keeps_labels_with_their_images(self, tmp_path, training):
@@ -785,7 +812,7 @@ class TestMakeDataset:
             assert parted == 0, f"{parted} of 5 images came with the label of another image."
             if not training:
                 assert labels.tolist() == [0, 1, 2, 3, 4], (
-                    f"In evaluation the images came in the order {labels.tolist()}."
+                    f"In evaluation, the images came in the order {labels.tolist()}."
                 )
 
     def test_shows_every_image_once_an_epoch(self, files):
@@ -797,7 +824,7 @@ class TestMakeDataset:
             error = received.distance(brightest / (20 + 20 * np.arange(11)), 1)
             # A gain changes the brightest value of an image by 10% at most.
             assert error <= 0.12, (
-                "In an epoch of training some images are missing, others come twice."
+                "In an epoch of training, some images are missing and others come twice."
             )
 
     def test_shuffles_over_the_whole_set(self, two_orders):
@@ -808,8 +835,8 @@ class TestMakeDataset:
         reach = order[:150].max()
         # Of 150 drawn from the whole set, none comes from the last tenth once in seven million.
         assert reach >= 2160, (
-            f"The first 150 images reach only up to image {reach} of 2,400: the shuffle buffer must"
-            " hold the whole set."
+            f"The first 150 images come from the first {reach} of 2,400 only: the shuffle buffer"
+            " must hold the whole dataset."
         )
 
     def test_shuffles_anew_each_epoch(self, two_orders):
@@ -817,14 +844,14 @@ class TestMakeDataset:
         first, second = two_orders
         assert not np.array_equal(first, second), (
             "Two epochs came in the same order, which starts with the images"
-            f" {received.enumerated(first[:4])}."
+            f" {received.enumerated(first[:4])}: each epoch must be shuffled anew."
         )
         # Where each image came in the first epoch, beside where it came in the second.
         correlation = float(np.corrcoef(np.argsort(first), np.argsort(second))[0, 1])
         # For orders drawn independently it is 0, with a standard deviation of 0.02.
         assert abs(correlation) <= 0.15, (
-            "The places of the images in two epochs go together (correlation"
-            f" {digits(correlation)}): each epoch must shuffle the whole set anew."
+            "The positions of the images in two epochs are correlated"
+            f" ({digits(correlation)}): each epoch must shuffle the whole dataset anew."
         )
         first_batches = {frozenset(batch) for batch in first.reshape(24, 100).tolist()}
         second_batches = {frozenset(batch) for batch in second.reshape(24, 100).tolist()}
@@ -844,11 +871,11 @@ class TestMakeDataset:
         untinted = (images / brightest[:, None, None] * 200).mean(axis=-1).round()
         found = orientations(untinted, pixels[..., 0].astype(float))
         assert (found >= 0).all(), (
-            "Some images are not one of the 8 symmetries of their file, times a gain a channel."
+            "Some images are not one of the 8 symmetries of their file with one gain per channel."
         )
         kinds = len(set(found.tolist()))
         # An honest draw misses one of the 8 once in three million.
-        assert kinds == 8, f"128 copies of one image came in {kinds} of the 8 orientations."
+        assert kinds == 8, f"128 copies of one image came in only {kinds} of the 8 orientations."
         low, high = float(gains.min()), float(gains.max())
         assert 0.899 <= low <= 0.92, (
             f"The lowest of 384 gains of the stain is {digits(low)}, not 0.9."
@@ -859,8 +886,8 @@ class TestMakeDataset:
         correlation = float(np.corrcoef(gains.T)[np.triu_indices(3, 1)].max())
         # Of draws for each it has the standard deviation 0.09.
         assert correlation <= 0.5, (
-            f"The channels' gains go together (correlation {digits(correlation)}): draw one for"
-            " each."
+            f"The gains of the channels are correlated ({digits(correlation)}): draw one for each"
+            " channel."
         )
 
     def test_augments_anew_each_epoch(self, files):
@@ -873,9 +900,9 @@ class TestMakeDataset:
             is_black = darkest.max(axis=-1) < 0.02
             corners.add(tuple(is_black[[0, 0, -1, -1], [0, -1, 0, -1]].tolist()))
             gains.add(tuple(darkest.max((0, 1)).round(5).tolist()))
-        assert len(corners) >= 2, "In 12 epochs one image was always flipped and turned the same."
+        assert len(corners) >= 2, "In 12 epochs, one image always had the same orientation."
         assert len(gains) >= 11, (
-            f"In 12 epochs the stain of one image had {len(gains)} different gains."
+            f"In 12 epochs, the stain of one image had only {len(gains)} different gains."
         )
 
     def test_draws_for_each_image_of_each_batch(self, tmp_path):
@@ -890,8 +917,8 @@ class TestMakeDataset:
         first, second, third = (gains_in(dataset) for _ in range(3))
         again = len(first & second) + len(second & third)
         assert again == 0, (
-            f"{again} of 24 gains are those of the epoch before: the random numbers start again"
-            " with each epoch, so the network sees the same draws over and over."
+            f"{again} of 24 gains are those of the epoch before: the random numbers start again in"
+            " each epoch, so the network sees the same draws again and again."
         )
 
     @pytest.mark.parametrize("seed", [5, 0])
@@ -911,7 +938,9 @@ class TestMakeDataset:
         for path in paths:
             save(path, even_image(250))
         brightest = float(dataset.epoch()[0].max())
-        assert brightest <= 0.3, "In the second epoch the files were read again: there is no cache."
+        assert brightest <= 0.3, (
+            "In the second epoch, the files were read again: the images are not cached."
+        )
 
     def test_keeps_the_order_in_evaluation_when_one_file_is_slow(self, tmp_path):
         """Reading in parallel is right; letting the fastest file come first is not."""
@@ -921,7 +950,7 @@ class TestMakeDataset:
         ]
         order = order_in(Pipeline(paths, np.arange(12), training=False))
         kept = np.array_equal(order, np.arange(12))
-        assert kept, "In evaluation, with a large first file, the images came in another order."
+        assert kept, "In evaluation with a large first file, the images came in another order."
 
     def test_does_not_skip_a_broken_file(self, files, tmp_path):
         """Skipped in silence, it would be missing from every figure."""
@@ -935,7 +964,9 @@ class TestMakeDataset:
             pass  # An error is the honest answer, whichever of these the reading raises.
         else:
             came = sum(len(labels) for _, labels in batches)
-            assert came == 11, f"One of 11 files is broken; {came} images came."
+            assert came == 11, (
+                f"One of 11 files is broken; {came} images came, and no error was raised."
+            )
 
     @pytest.mark.parametrize(("images", "labels"), [(3, 2), (2, 3)])
     @pytest.mark.parametrize("training", [True, False])

@@ -19,12 +19,12 @@ def resized(image, size, **options):
     return tf.ensure_shape(tf.image.resize(image, (size, size), **options), (size, size, 3))
 
 
-@wrong("2.1", "The values were left at 0 to 255; convert_image_dtype scales whole numbers only.")
+@wrong("2.1", "The values were left between 0 and 255; convert_image_dtype scales integers only.")
 def read_image(path, image_size):
     return resized(decoded(path), image_size, antialias=True)
 
 
-@wrong("2.1", "The values were left at 0 to 255; convert_image_dtype scales whole numbers only.")
+@wrong("2.1", "The values were left between 0 and 255; convert_image_dtype scales integers only.")
 def read_image(path, image_size):
     image = tf.cast(decoded(path), tf.float32)
     return resized(tf.image.convert_image_dtype(image, tf.float32), image_size, antialias=True)
@@ -35,18 +35,21 @@ def read_image(path, image_size):
     return reference.read_image(path, image_size) / 255
 
 
-@wrong("2.1", "The image was resized without antialiasing: small spots can be lost.")
+@wrong("2.1", "The image was resized without antialiasing, so small spots can be lost.")
 def read_image(path, image_size):
     return resized(tf.image.convert_image_dtype(decoded(path), tf.float32), image_size)
 
 
-@wrong("2.1", "The nearest pixel was taken instead of interpolating.")
+@wrong(
+    "2.1",
+    "The image was resized by nearest-neighbour sampling; bilinear interpolation was asked for.",
+)
 def read_image(path, image_size):
     image = tf.image.convert_image_dtype(decoded(path), tf.float32)
     return resized(image, image_size, method="nearest", antialias=True)
 
 
-@wrong("2.1", "Bicubic interpolation overshoots at edges; bilinear was asked for.")
+@wrong("2.1", "Bicubic interpolation overshoots at edges; bilinear interpolation was asked for.")
 def read_image(path, image_size):
     image = tf.image.convert_image_dtype(decoded(path), tf.float32)
     return resized(image, image_size, method="bicubic", antialias=True)
@@ -67,7 +70,7 @@ def read_image(path, image_size):
     return resized(image, image_size, antialias=True)
 
 
-@wrong("2.1", "The number of channels was left open: a grey file gives one.")
+@wrong("2.1", "The number of channels was left open, so a greyscale file gives one channel.")
 def read_image(path, image_size):
     image = tf.io.decode_image(tf.io.read_file(path), expand_animations=False)
     image = tf.image.convert_image_dtype(image, tf.float32)
@@ -79,7 +82,7 @@ def read_image(path, image_size):
     return reference.read_image(path, image_size)[..., ::-1]
 
 
-@wrong("2.1", "The static shape was left open, so a pipeline cannot know it.")
+@wrong("2.1", "The static shape was left open, so a pipeline does not know it.")
 def read_image(path, image_size):
     return tf.py_function(lambda p: reference.read_image(p, image_size), [path], tf.float32)
 
@@ -90,7 +93,9 @@ def read_image(path, image_size):
 
 
 @wrong(
-    "2.1", "Areas were averaged where the image shrinks; bilinear and antialiased was asked for."
+    "2.1",
+    "Pixel areas were averaged where the image shrinks; antialiased bilinear resizing was asked "
+    "for.",
 )
 def read_image(path, image_size):
     image = tf.image.convert_image_dtype(decoded(path), tf.float32)
@@ -106,7 +111,7 @@ def read_image(path, image_size):
     return tf.where(much, resized(image, image_size, antialias=True), resized(image, image_size))
 
 
-@wrong("2.1", "Only the middle was kept of an image that is taller than wide.")
+@wrong("2.1", "Only the middle of an image that is taller than wide was kept.")
 def read_image(path, image_size):
     image = tf.image.convert_image_dtype(decoded(path), tf.float32)
     height = tf.shape(image)[0]
@@ -115,7 +120,7 @@ def read_image(path, image_size):
     return resized(image[start : start + side], image_size, antialias=True)
 
 
-@wrong("2.1", "The resized image was cut down to whole grey levels, which darkens it.")
+@wrong("2.1", "The resized image was truncated to whole grey levels, which darkens it.")
 def read_image(path, image_size):
     levels = resized(tf.cast(decoded(path), tf.float32), image_size, antialias=True)
     return tf.cast(tf.cast(levels, tf.uint8), tf.float32) / 255
@@ -139,7 +144,7 @@ def read_image(path, image_size):
     return tf.reshape(image, (image_size, image_size, 3))
 
 
-@wrong("2.1", "The values were left at 0 to 255; convert_image_dtype scales whole numbers only.")
+@wrong("2.1", "The values were left between 0 and 255; convert_image_dtype scales integers only.")
 def read_image(path, image_size):
     return tf.image.convert_image_dtype(
         resized(decoded(path), image_size, antialias=True), "float32"
@@ -149,38 +154,36 @@ def read_image(path, image_size):
 # 2.2
 
 
-@wrong("2.2", "One mean and one standard deviation over all channels came back.")
+@wrong("2.2", "A single mean and a single standard deviation over all channels were returned.")
 def channel_statistics(images):
     return tf.reduce_mean(images), tf.math.reduce_std(images)
 
 
-@wrong("2.2", "The standard deviation was taken of each image and then averaged over the images.")
+@wrong("2.2", "The standard deviation of each image was computed, then averaged over the images.")
 def channel_statistics(images):
     mean = tf.reduce_mean(images, axis=(0, 1, 2))
     return mean, tf.reduce_mean(tf.math.reduce_std(images, axis=(1, 2)), axis=0)
 
 
-@wrong("2.2", "The variance came back instead of the standard deviation.")
+@wrong("2.2", "The variance was returned instead of the standard deviation.")
 def channel_statistics(images):
     mean, std = reference.channel_statistics(images)
     return mean, std**2
 
 
-@wrong("2.2", "The squares were divided by one less than the number of pixels.")
+@wrong("2.2", "The sum of squares was divided by the number of pixels minus one.")
 def channel_statistics(images):
     mean, std = reference.channel_statistics(images)
     pixels = tf.cast(tf.size(images) // 3, images.dtype)
     return mean, std * tf.sqrt(pixels / (pixels - 1))
 
 
-@wrong(
-    "2.2", "The averages were taken over the images only, which leaves one number for each pixel."
-)
+@wrong("2.2", "The averages were taken over the images only, which gives one value for each pixel.")
 def channel_statistics(images):
     return tf.reduce_mean(images, axis=0), tf.math.reduce_std(images, axis=0)
 
 
-@wrong("2.2", "The mean was taken of the first image only.")
+@wrong("2.2", "The mean was taken over the first image only.")
 def channel_statistics(images):
     return tf.reduce_mean(images[0], axis=(0, 1)), reference.channel_statistics(images)[1]
 
@@ -190,19 +193,25 @@ def channel_statistics(images):
     return reference.channel_statistics(tf.cast(images, tf.float32))
 
 
-@wrong("2.2", "Mean and standard deviation came back in the wrong order.")
+@wrong("2.2", "The mean and the standard deviation were returned in the wrong order.")
 def channel_statistics(images):
     mean, std = reference.channel_statistics(images)
     return std, mean
 
 
-@wrong("2.2", "Mean square less squared mean: rounding can make it negative, and its root NaN.")
+@wrong(
+    "2.2",
+    "The mean square minus the squared mean can be negative after rounding; its root is then NaN.",
+)
 def channel_statistics(images):
     mean = tf.reduce_mean(images, axis=(0, 1, 2))
     return mean, tf.sqrt(tf.reduce_mean(tf.square(images), axis=(0, 1, 2)) - tf.square(mean))
 
 
-@wrong("2.2", "Something was added under the root, which gives an even channel a deviation.")
+@wrong(
+    "2.2",
+    "Something was added under the root, so a constant channel does not get a deviation of 0.",
+)
 def channel_statistics(images):
     mean, std = reference.channel_statistics(images)
     return mean, tf.sqrt(tf.square(std) + 1e-7)
@@ -214,24 +223,24 @@ def channel_statistics(images):
     return mean, tf.maximum(std, tf.cast(1e-3, std.dtype))
 
 
-@wrong("2.2", "A standard deviation of 0 came back as 1; that is for standardise to decide.")
+@wrong("2.2", "A standard deviation of 0 was returned as 1; that case is left to `standardise`.")
 def channel_statistics(images):
     mean, std = reference.channel_statistics(images)
     return mean, tf.where(std > 0, std, tf.ones_like(std))
 
 
-@wrong("2.2", "It was computed in float32 and cast back: half of the digits are lost.")
+@wrong("2.2", "It was computed in float32 and cast back, which loses half of the digits.")
 def channel_statistics(images):
     mean, std = reference.channel_statistics(tf.cast(images, tf.float32))
     return tf.cast(mean, images.dtype), tf.cast(std, images.dtype)
 
 
-@wrong("2.2", "Only the first 100 images were looked at.")
+@wrong("2.2", "Only the first 100 images were used.")
 def channel_statistics(images):
     return reference.channel_statistics(images[:100])
 
 
-@wrong("2.2", "The means of batches were averaged, so the short last batch weighs too much.")
+@wrong("2.2", "The means of batches were averaged, so a short last batch counts too much.")
 def channel_statistics(images):
     batches = [images[i : i + 32] for i in range(0, len(images), 32)]
     means, deviations = zip(*map(reference.channel_statistics, batches), strict=True)
@@ -268,19 +277,19 @@ def channel_statistics(images):
 # 2.3
 
 
-@wrong("2.3", "A channel without deviation was divided by 0.")
+@wrong("2.3", "A channel with the standard deviation 0 was divided by 0.")
 def standardise(images, mean, std):
     images = tf.convert_to_tensor(images)
     return (images - tf.cast(mean, images.dtype)) / tf.cast(std, images.dtype)
 
 
-@wrong("2.3", "Something was added to every standard deviation, which changes a small one a lot.")
+@wrong("2.3", "A number was added to every standard deviation, which changes a small one a lot.")
 def standardise(images, mean, std):
     images = tf.convert_to_tensor(images)
     return (images - tf.cast(mean, images.dtype)) / (tf.cast(std, images.dtype) + 1e-3)
 
 
-@wrong("2.3", "The images were only centred, not divided.")
+@wrong("2.3", "The mean was subtracted, but the result was not divided.")
 def standardise(images, mean, std):
     images = tf.convert_to_tensor(images)
     return images - tf.cast(mean, images.dtype)
@@ -291,12 +300,12 @@ def standardise(images, mean, std):
     return reference.standardise(images, mean, tf.square(std))
 
 
-@wrong("2.3", "Each image was standardised by its own statistics.")
+@wrong("2.3", "Each image was standardised with its own statistics.")
 def standardise(images, mean, std):
     return tf.image.per_image_standardization(images)
 
 
-@wrong("2.3", "A channel without deviation was set to 0 instead of only being centred.")
+@wrong("2.3", "A channel with the standard deviation 0 was set to 0 instead of only being centred.")
 def standardise(images, mean, std):
     images = tf.convert_to_tensor(images)
     mean, std = tf.cast(mean, images.dtype), tf.cast(std, images.dtype)
@@ -315,7 +324,7 @@ def standardise(images, mean, std):
     return images / tf.where(std > 0, std, tf.ones_like(std)) - mean
 
 
-@wrong("2.3", "It was computed in NumPy: in a graph the images have no values yet.")
+@wrong("2.3", "It was computed in NumPy, but in a graph the images have no values yet.")
 def standardise(images, mean, std):
     values = np.asarray(images)
     std = np.asarray(std, values.dtype)
@@ -323,18 +332,18 @@ def standardise(images, mean, std):
     return tf.constant(scaled.astype(values.dtype))
 
 
-@wrong("2.3", "It was computed in float32 and cast back: half of the digits are lost.")
+@wrong("2.3", "It was computed in float32 and cast back, which loses half of the digits.")
 def standardise(images, mean, std):
     images = tf.convert_to_tensor(images)
     return tf.cast(reference.standardise(tf.cast(images, tf.float32), mean, std), images.dtype)
 
 
-@wrong("2.3", "Values beyond 3 standard deviations were cut off.")
+@wrong("2.3", "Values beyond 3 standard deviations were clipped.")
 def standardise(images, mean, std):
     return tf.clip_by_value(reference.standardise(images, mean, std), -3, 3)
 
 
-@wrong("2.3", "The array that was passed in has changed: -= works in place.")
+@wrong("2.3", "The array passed in was modified: `-=` works in place.")
 def standardise(images, mean, std):
     std = np.where(np.asarray(std) > 0, std, 1)
     dtype = images.dtype if isinstance(images, np.ndarray) else images.dtype.as_numpy_dtype
@@ -365,7 +374,7 @@ def standardise(images, mean, std):
     return (images - mean) / tf.where(std == 0, tf.ones_like(std), std)
 
 
-@wrong("2.3", "Something was added to every standard deviation, which changes a small one a lot.")
+@wrong("2.3", "A number was added to every standard deviation, which changes a small one a lot.")
 def standardise(images, mean, std):
     return (images - mean) / (std + 1e-7)
 
@@ -393,7 +402,9 @@ def flip_and_rotate(images, seed):
     return tf.where(draw > 3, tf.reverse(images, [2]), images)
 
 
-@wrong("2.4", "The flips are drawn for each image, but the rotation once for the whole batch.")
+@wrong(
+    "2.4", "The flips were drawn for each image, but one rotation was drawn for the whole batch."
+)
 def flip_and_rotate(images, seed):
     images = square_only(images)
     turns = tf.random.stateless_uniform((), seed, 0, 4, tf.int32)
@@ -401,7 +412,7 @@ def flip_and_rotate(images, seed):
     return tf.image.rot90(tf.where(coin, tf.reverse(images, [2]), images), turns)
 
 
-@wrong("2.4", "Only flips: the quarter turns are missing, 4 of 8 symmetries.")
+@wrong("2.4", "Only flips were drawn: without quarter turns, 4 of the 8 symmetries are missing.")
 def flip_and_rotate(images, seed):
     images = square_only(images)
     coins = tf.random.stateless_uniform((2, tf.shape(images)[0], 1, 1, 1), seed) < 0.5
@@ -409,7 +420,9 @@ def flip_and_rotate(images, seed):
     return tf.where(coins[1], tf.reverse(images, [1]), images)
 
 
-@wrong("2.4", "Only rotations: the mirror images are missing, 4 of 8 symmetries.")
+@wrong(
+    "2.4", "Only rotations were drawn: without mirror images, 4 of the 8 symmetries are missing."
+)
 def flip_and_rotate(images, seed):
     images = square_only(images)
     turns = tf.random.stateless_uniform((tf.shape(images)[0],), seed, 0, 4, tf.int32)
@@ -419,7 +432,9 @@ def flip_and_rotate(images, seed):
 
 
 @wrong(
-    "2.4", "Python drew the random numbers: the seed is ignored, and a graph would freeze the draw."
+    "2.4",
+    "Python drew the random numbers: the seed is ignored, and a graph draws only while it is "
+    "traced.",
 )
 def flip_and_rotate(images, seed):
     images = square_only(images)
@@ -428,20 +443,22 @@ def flip_and_rotate(images, seed):
     return tf.image.rot90(images, random.randrange(4))
 
 
-@wrong("2.4", "The order of the batch was reversed as well: the labels lose their images.")
+@wrong(
+    "2.4", "The order of the batch was reversed too, so the images no longer match their labels."
+)
 def flip_and_rotate(images, seed):
     images = square_only(images)
     return tf.reverse(reference.flip_and_rotate(images, seed), [0])
 
 
-@wrong("2.4", "The last axis was reversed: that swaps the colours, RGB to BGR.")
+@wrong("2.4", "The last axis was reversed, which swaps the colours: RGB becomes BGR.")
 def flip_and_rotate(images, seed):
     images = reference.flip_and_rotate(images, seed)
     coin = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seed) < 0.5
     return tf.where(coin, tf.reverse(images, [3]), images)
 
 
-@wrong("2.4", "One draw decided all three coins: flips and turns always come together.")
+@wrong("2.4", "One draw decided all three choices, so flips and turns always come together.")
 def flip_and_rotate(images, seed):
     images = square_only(images)
     coin = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seed) < 0.5
@@ -459,12 +476,12 @@ def flip_and_rotate(images, seed):
     return tf.where(coins[2] < 0.3, tf.transpose(images, (0, 2, 1, 3)), images)
 
 
-@wrong("2.4", "The seed was fixed inside: every call draws the same.")
+@wrong("2.4", "The seed is fixed inside the function, so every call draws the same.")
 def flip_and_rotate(images, seed):
     return reference.flip_and_rotate(images, (1, 2))
 
 
-@wrong("2.4", "Images that are not square were not refused.")
+@wrong("2.4", "Images that are not square are not refused.")
 def flip_and_rotate(images, seed):
     height, width = images.shape[1:3]
     if height == width:
@@ -472,7 +489,7 @@ def flip_and_rotate(images, seed):
     return tf.reverse(images, [2])
 
 
-@wrong("2.4", "Both numbers of the seed must count; the first was dropped.")
+@wrong("2.4", "The first number of the seed was ignored; both must count.")
 def flip_and_rotate(images, seed):
     return reference.flip_and_rotate(images, tf.stack([0, seed[1]]))
 
@@ -485,7 +502,8 @@ def chosen_views(images, draws):
 
 @wrong(
     "2.4",
-    "The first orientation was drawn and the rest counted up from it: one draw for the batch.",
+    "The first orientation was drawn and the rest counted up from it: that is one draw for the "
+    "batch.",
 )
 def flip_and_rotate(images, seed):
     images = square_only(images)
@@ -493,7 +511,7 @@ def flip_and_rotate(images, seed):
     return chosen_views(images, (first + tf.range(tf.shape(images)[0])) % 8)
 
 
-@wrong("2.4", "Seeds that differ draw alike: part of the draw does not follow the whole seed.")
+@wrong("2.4", "Different seeds draw the same: part of the draw does not depend on the whole seed.")
 def flip_and_rotate(images, seed):
     images = square_only(images)
     count = tf.shape(images)[0]
@@ -504,7 +522,7 @@ def flip_and_rotate(images, seed):
     return tf.where(third, tf.transpose(images, (0, 2, 1, 3)), images)
 
 
-@wrong("2.4", "Every other image was transposed; that must be drawn as well.")
+@wrong("2.4", "Every other image was transposed; that must be drawn too.")
 def flip_and_rotate(images, seed):
     images = square_only(images)
     count = tf.shape(images)[0]
@@ -515,7 +533,10 @@ def flip_and_rotate(images, seed):
     return tf.where(even, tf.transpose(images, (0, 2, 1, 3)), images)
 
 
-@wrong("2.4", "It needs the batch size in Python, where it is unknown if the batch is open.")
+@wrong(
+    "2.4",
+    "It needs the batch size as a Python number, which is unknown when the batch size is open.",
+)
 def flip_and_rotate(images, seed):
     images = square_only(images)
     coins = tf.random.stateless_uniform((3, images.shape[0], 1, 1, 1), seed) < 0.5
@@ -524,7 +545,10 @@ def flip_and_rotate(images, seed):
     return tf.where(coins[2], tf.transpose(images, (0, 2, 1, 3)), images)
 
 
-@wrong("2.4", "It needs the batch size in Python, where it is unknown if the batch is open.")
+@wrong(
+    "2.4",
+    "It needs the batch size as a Python number, which is unknown when the batch size is open.",
+)
 def flip_and_rotate(images, seed):
     images = square_only(images)
     turned = []
@@ -536,13 +560,13 @@ def flip_and_rotate(images, seed):
     return tf.stack(turned)
 
 
-@wrong("2.4", "It was computed in float32 and cast back: half of the digits are lost.")
+@wrong("2.4", "It was computed in float32 and cast back, which loses half of the digits.")
 def flip_and_rotate(images, seed):
     images = square_only(images)
     return tf.cast(reference.flip_and_rotate(tf.cast(images, tf.float32), seed), images.dtype)
 
 
-@wrong("2.4", "Only images that are wider than tall were refused.")
+@wrong("2.4", "Only images that are wider than tall are refused.")
 def flip_and_rotate(images, seed):
     height, width = images.shape[1:3]
     if width > height:
@@ -551,12 +575,15 @@ def flip_and_rotate(images, seed):
     return reference.flip_and_rotate(images if height == width else side, seed)
 
 
-@wrong("2.4", "Seeds that differ draw alike: part of the draw does not follow the whole seed.")
+@wrong("2.4", "Different seeds draw the same: part of the draw does not depend on the whole seed.")
 def flip_and_rotate(images, seed):
     return reference.flip_and_rotate(images, tf.convert_to_tensor(seed) % 8)
 
 
-@wrong("2.4", "The symmetries were dealt out like cards: each image must draw for itself.")
+@wrong(
+    "2.4",
+    "The symmetries were dealt out evenly over the batch; each image must draw independently.",
+)
 def flip_and_rotate(images, seed):
     images = square_only(images)
     order = tf.range(tf.shape(images)[0])
@@ -630,7 +657,7 @@ def flip_and_rotate(images, seed):
 
 
 @wrong(
-    "2.4", "Both flips have one seed: they come together, and half of the symmetries never come."
+    "2.4", "Both flips use one seed, so they come together, and half of the symmetries never occur."
 )
 def flip_and_rotate(images, seed):
     images, seed = square_only(images), tf.cast(seed, tf.int32)
@@ -640,7 +667,7 @@ def flip_and_rotate(images, seed):
     return tf.where(coins, tf.transpose(images, (0, 2, 1, 3)), images)
 
 
-@wrong("2.4", "maxval is exclusive: with 3 no image is turned by three quarters.")
+@wrong("2.4", "maxval is exclusive: with 3, no image is rotated by three quarter turns.")
 def flip_and_rotate(images, seed):
     images = square_only(images)
     seeds = tf.random.experimental.stateless_split(seed, 2)
@@ -660,7 +687,10 @@ def jitter_stain(images, seed, strength=0.1):
     return tf.clip_by_value(images * gain, 0, 1)
 
 
-@wrong("2.5", "One gain per image for all channels: that is brightness, not stain.")
+@wrong(
+    "2.5",
+    "One gain was drawn per image for all channels, which changes the brightness, not the stain.",
+)
 def jitter_stain(images, seed, strength=0.1):
     images = tf.convert_to_tensor(images)
     shape = (tf.shape(images)[0], 1, 1, 1)
@@ -668,7 +698,10 @@ def jitter_stain(images, seed, strength=0.1):
     return tf.clip_by_value(images * gain, 0, 1)
 
 
-@wrong("2.5", "An offset was added instead of a gain: the black background is tinted.")
+@wrong(
+    "2.5",
+    "An offset was added instead of multiplying by a gain, so the black background is tinted.",
+)
 def jitter_stain(images, seed, strength=0.1):
     images = tf.convert_to_tensor(images)
     shape = (tf.shape(images)[0], 1, 1, 3)
@@ -677,7 +710,7 @@ def jitter_stain(images, seed, strength=0.1):
     )
 
 
-@wrong("2.5", "The result was not clipped: white becomes more than 1.")
+@wrong("2.5", "The result was not clipped, so white becomes more than 1.")
 def jitter_stain(images, seed, strength=0.1):
     images = tf.convert_to_tensor(images)
     shape = (tf.shape(images)[0], 1, 1, 3)
@@ -694,7 +727,7 @@ def jitter_stain(images, seed, strength=0.1):
     return tf.clip_by_value(images * gain, 0, 1)
 
 
-@wrong("2.5", "The gains only go up, from 1 to 1 + strength.")
+@wrong("2.5", "The gains only increase the values: they lie between 1 and 1 + strength.")
 def jitter_stain(images, seed, strength=0.1):
     images = tf.convert_to_tensor(images)
     shape = (tf.shape(images)[0], 1, 1, 3)
@@ -707,7 +740,7 @@ def jitter_stain(images, seed, strength=0.1):
     return reference.jitter_stain(images, seed, 0.1)
 
 
-@wrong("2.5", "A gain was drawn for every pixel: that is noise.")
+@wrong("2.5", "A gain was drawn for every pixel, which makes noise.")
 def jitter_stain(images, seed, strength=0.1):
     images = tf.convert_to_tensor(images)
     gain = tf.random.stateless_uniform(
@@ -722,12 +755,16 @@ def jitter_stain(images, seed, strength=0.1):
     return reference.jitter_stain(images, (draw, 0), strength)
 
 
-@wrong("2.5", "The seed was fixed inside: every call draws the same.")
+@wrong("2.5", "The seed is fixed inside the function, so every call draws the same.")
 def jitter_stain(images, seed, strength=0.1):
     return reference.jitter_stain(images, (0, 0), strength)
 
 
-@wrong("2.5", "The gains span the strength in total instead of the strength on either side.")
+@wrong(
+    "2.5",
+    "The range of the gains is as wide as the strength; it should extend that far on either side "
+    "of 1.",
+)
 def jitter_stain(images, seed, strength=0.1):
     return reference.jitter_stain(images, seed, strength / 2)
 
@@ -771,7 +808,7 @@ def jitter_stain(images, seed, strength=0.1):
     return images / tf.maximum(tf.reduce_max(images, axis=(1, 2), keepdims=True), 1)
 
 
-@wrong("2.5", "A pixel that became too bright got its old value back instead of 1.")
+@wrong("2.5", "A pixel that became too bright kept its old value instead of becoming 1.")
 def jitter_stain(images, seed, strength=0.1):
     if not 0 <= strength <= 1:
         raise ValueError("The strength must lie in [0, 1].")
@@ -790,14 +827,14 @@ def jitter_stain(images, seed, strength=0.1):
     return tf.clip_by_value(images * tf.concat([gain[..., :2], fixed[..., 2:]], -1), 0, 1)
 
 
-@wrong("2.5", "It was computed in float32 and cast back: half of the digits are lost.")
+@wrong("2.5", "It was computed in float32 and cast back, which loses half of the digits.")
 def jitter_stain(images, seed, strength=0.1):
     images = tf.convert_to_tensor(images)
     stained = reference.jitter_stain(tf.cast(images, tf.float32), seed, strength)
     return tf.cast(stained, images.dtype)
 
 
-@wrong("2.5", "A strength above 0.3 counts as 0.3.")
+@wrong("2.5", "A strength above 0.3 is treated as 0.3.")
 def jitter_stain(images, seed, strength=0.1):
     reference.jitter_stain(images, seed, strength)
     return reference.jitter_stain(images, seed, min(strength, 0.3))
@@ -890,7 +927,7 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return read(paths, labels, image_size).shuffle(len(paths), seed=seed).batch(batch_size)
 
 
-@wrong("2.6", "The cache stands after the augmentation: every epoch shows the same pictures.")
+@wrong("2.6", "The cache comes after the augmentation, so every epoch shows the same images.")
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     if not training:
         return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
@@ -898,7 +935,11 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return dataset.shuffle(len(paths), seed=seed).batch(batch_size)
 
 
-@wrong("2.6", "The order was drawn once: shuffled before the cache, or not anew in each epoch.")
+@wrong(
+    "2.6",
+    "The order was drawn only once: the shuffle comes before the cache, or does not reshuffle "
+    "each epoch.",
+)
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     if not training:
         return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
@@ -906,7 +947,11 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return augment_batches(dataset.batch(batch_size), seed)
 
 
-@wrong("2.6", "The order was drawn once: shuffled before the cache, or not anew in each epoch.")
+@wrong(
+    "2.6",
+    "The order was drawn only once: the shuffle comes before the cache, or does not reshuffle "
+    "each epoch.",
+)
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     if not training:
         return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
@@ -915,7 +960,7 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return augment_batches(dataset.batch(batch_size), seed)
 
 
-@wrong("2.6", "images.shape[0] is None where the size of a batch is open: use tf.shape.")
+@wrong("2.6", "images.shape[0] is None where the batch size is open: use tf.shape.")
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     dataset = read(paths, labels, image_size)
     if not training:
@@ -931,7 +976,9 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
 
 
 @wrong(
-    "2.6", "All batches get the same draws: one seed, or numbers drawn while the graph was traced."
+    "2.6",
+    "All batches get the same draws: they share one seed, or the numbers were drawn during "
+    "tracing.",
 )
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     if not training:
@@ -942,7 +989,9 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
 
 
 @wrong(
-    "2.6", "All batches get the same draws: one seed, or numbers drawn while the graph was traced."
+    "2.6",
+    "All batches get the same draws: they share one seed, or the numbers were drawn during "
+    "tracing.",
 )
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     if not training:
@@ -968,7 +1017,7 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return augment_batches(dataset.cache().shuffle(100, seed=seed), seed)
 
 
-@wrong("2.6", "The shuffle buffer is smaller than the set: neighbours stay together.")
+@wrong("2.6", "The shuffle buffer is smaller than the dataset, so neighbours stay together.")
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     dataset = read(paths, labels, image_size)
     if not training:
@@ -976,7 +1025,7 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return augment_batches(dataset.cache().shuffle(8, seed=seed).batch(batch_size), seed)
 
 
-@wrong("2.6", "Nothing was augmented.")
+@wrong("2.6", "The images were not augmented.")
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     dataset = read(paths, labels, image_size)
     if training:
@@ -995,7 +1044,7 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     )
 
 
-@wrong("2.6", "The images were not flipped and turned; both augmentations were asked for.")
+@wrong("2.6", "The images were not flipped and rotated; both augmentations were asked for.")
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     dataset = read(paths, labels, image_size)
     if not training:
@@ -1023,7 +1072,7 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return reference.make_dataset(paths, labels, image_size, batch_size, training, draw)
 
 
-@wrong("2.6", "The labels are int64.")
+@wrong("2.6", "The labels are int64 instead of int32.")
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     dataset = reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
     return dataset.map(lambda images, labels: (images, tf.cast(labels, tf.int64)))
@@ -1054,17 +1103,17 @@ def pipeline(
     )
 
 
-@wrong("2.6", "Nothing was cached: every epoch reads all the files again.")
+@wrong("2.6", "Nothing was cached, so every epoch reads all the files again.")
 def make_dataset(*arguments):
     return pipeline(*arguments, cached=False)
 
 
-@wrong("2.6", "The shuffle buffer holds 1,000 images, however many there are.")
+@wrong("2.6", "The shuffle buffer holds 1,000 images, whatever the size of the dataset.")
 def make_dataset(*arguments):
     return pipeline(*arguments, buffer=1000)
 
 
-@wrong("2.6", "The draws depend on the batch's number, so every epoch repeats them.")
+@wrong("2.6", "The draws depend on the number of the batch, so every epoch repeats them.")
 def make_dataset(*arguments):
     def counted(seed):
         return tf.data.Dataset.counter().map(lambda k: tf.stack([k, seed, k, seed + 1]))
@@ -1089,7 +1138,10 @@ def make_dataset(*arguments):
     return pipeline(*arguments, augment=one_gain)
 
 
-@wrong("2.6", "One gain per image for all channels: that is brightness, not stain.")
+@wrong(
+    "2.6",
+    "One gain was drawn per image for all channels, which changes the brightness, not the stain.",
+)
 def make_dataset(*arguments):
     def brighter(images, seeds):
         gain = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seeds[2:], 0.9, 1.1)
@@ -1107,7 +1159,7 @@ def make_dataset(*arguments):
     return pipeline(*arguments, augment=weaker)
 
 
-@wrong("2.6", "One quarter turn was drawn for the whole batch, and nothing was mirrored.")
+@wrong("2.6", "One quarter turn was drawn for the whole batch, and no image was mirrored.")
 def make_dataset(*arguments):
     def one_turn(images, seeds):
         turns = tf.random.stateless_uniform((), seeds[:2], 0, 4, tf.int32)
@@ -1125,7 +1177,10 @@ def make_dataset(*arguments):
     return pipeline(*arguments, augment=mirrored)
 
 
-@wrong("2.6", "Flipped and turned before the cache: each image keeps its orientation forever.")
+@wrong(
+    "2.6",
+    "The images were flipped and rotated before the cache, so each keeps its orientation forever.",
+)
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     if not training:
         return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
@@ -1150,7 +1205,7 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return augment_batches(dataset.shuffle(1000, seed=seed), seed)
 
 
-@wrong("2.6", "The order was drawn once, and each epoch shuffles only neighbours of it.")
+@wrong("2.6", "The order was drawn once, and each epoch only shuffles neighbours within it.")
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     if not training:
         return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
@@ -1161,13 +1216,13 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return augment_batches(dataset.batch(batch_size), seed)
 
 
-@wrong("2.6", "`seed or None`: 0 is false, so no two runs with seed 0 agree.")
+@wrong("2.6", "In `seed or None`, 0 is false, so no two runs with seed 0 agree.")
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     draw = seed or random.SystemRandom().randrange(2**31)
     return reference.make_dataset(paths, labels, image_size, batch_size, training, draw)
 
 
-@wrong("2.6", "A missing label goes unnoticed: zip stops at the shorter.")
+@wrong("2.6", "A missing label is not noticed: zip stops at the end of the shorter sequence.")
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     pairs = list(zip(paths, labels, strict=False))
     if not pairs:
@@ -1182,7 +1237,7 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return dataset.map(lambda x, y: (tf.py_function(tf.identity, [x], tf.float32), y))
 
 
-@wrong("2.6", "A file that cannot be read is left out in silence.")
+@wrong("2.6", "A file that cannot be read is skipped silently.")
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     dataset = reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
     if training:
@@ -1190,13 +1245,13 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return read(paths, labels, image_size).ignore_errors().batch(batch_size)
 
 
-@wrong("2.6", "The paths were sorted, and the labels stayed where they were.")
+@wrong("2.6", "The paths were sorted, but the labels were not.")
 def make_dataset(paths, labels, *others):
     return reference.make_dataset(sorted(paths), labels, *others)
 
 
 @wrong(
-    "2.6", "The seed was set for all of TensorFlow, so every later draw of the program is fixed."
+    "2.6", "The seed was set for all of TensorFlow, which fixes every later draw of the program."
 )
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     tf.random.set_seed(seed)
@@ -1273,7 +1328,7 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return augment_batches(dataset.cache().shuffle(len(paths), seed=seed), seed)
 
 
-@wrong("2.6", "The cache stands after the augmentation: every epoch shows the same pictures.")
+@wrong("2.6", "The cache comes after the augmentation, so every epoch shows the same images.")
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     if not training:
         return reference.make_dataset(paths, labels, image_size, batch_size, training, seed)
@@ -1282,7 +1337,9 @@ def make_dataset(paths, labels, image_size, batch_size, training, seed):
 
 
 @wrong(
-    "2.6", "All batches get the same draws: one seed, or numbers drawn while the graph was traced."
+    "2.6",
+    "All batches get the same draws: they share one seed, or the numbers were drawn during "
+    "tracing.",
 )
 def make_dataset(paths, labels, image_size, batch_size, training, seed):
     return pipeline(
