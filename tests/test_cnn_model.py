@@ -43,13 +43,13 @@ def batch_norm(inputs, training, **options):
     x, _, _, *moving = inputs
     before = [np.asarray(statistic).copy() for statistic in moving]
     found = cnn_model.batch_norm(*inputs, training, **options)
-    found = received.parts(found, NORMALISED, f"with training={training} the result")
+    found = received.parts(found, NORMALISED, f"with training={training}, the result")
     assert all(map(np.array_equal, moving, before)), (
-        f"With training={training} the moving statistics that were passed in have changed: the new"
-        " ones are only to be returned."
+        f"With training={training}, the moving statistics passed in were modified; the new ones"
+        " should only be returned."
     )
     return [
-        received.array(part, f"with training={training} {name}", like.shape, x.dtype)
+        received.array(part, f"with training={training}, {name}", like.shape, x.dtype)
         for name, part, like in zip(NORMALISED, found, (x, *moving), strict=True)
     ]
 
@@ -57,7 +57,7 @@ def batch_norm(inputs, training, **options):
 def dropout(x, rate, training=True, seed=(1, 2)):
     """An array like x."""
     found = cnn_model.dropout(x, rate, training, seed)
-    return received.array(found, f"with training={training} the result", x.shape, x.dtype)
+    return received.array(found, f"with training={training}, the result", x.shape, x.dtype)
 
 
 def cross_entropy(logits, labels, *smoothing):
@@ -131,7 +131,7 @@ def forbid(monkeypatch):
         for name in names:
 
             def refuse(*_, name=name, **__):
-                pytest.fail(f"tf.nn.{name} was called, which this exercise is to build.")
+                pytest.fail(f"tf.nn.{name} was called, but this exercise is to build it.")
 
             monkeypatch.setattr(tf.nn, name, refuse)
             if hasattr(tf.compat.v1.nn, name):
@@ -212,7 +212,7 @@ def small_cnn(**options):
     asked = tf.as_dtype(options.get("dtype", tf.float32)).name
     others = {v.dtype.name for v in found.trainable_variables} - {asked}
     assert not others, (
-        f"With dtype {asked} there are variables in {received.enumerated(sorted(others))}."
+        f"With dtype {asked}, there are variables in {received.enumerated(sorted(others))}."
     )
     return found
 
@@ -242,7 +242,7 @@ def variables_of(model, name):
     """One of the lists of variables."""
     found = received.sequence(getattr(model, name), f"CNN.{name}")
     assert all(isinstance(v, tf.Variable) for v in found), (
-        f"CNN.{name} holds other things than tf.Variables: a copy does not follow the training."
+        f"CNN.{name} holds objects that are not tf.Variables; a copy does not change in training."
     )
     return found
 
@@ -273,8 +273,8 @@ def only_one(variables, rank, width, start=None):
         found = [v for v in found if np.all(v == start)]
     starting = "" if start is None else f" that starts at {start}"
     assert len(found) == 1, (
-        f"A network just built should have one variable of rank {rank} and width {width}{starting};"
-        f" there are {len(found)}."
+        f"A new network should have one variable of rank {rank} and width {width}{starting}, but"
+        f" it has {len(found)}."
     )
     return found[0]
 
@@ -301,10 +301,12 @@ def blocks_of(model, channels):
     for block, inputs in zip(blocks, (3, *channels), strict=False):
         assert block.kernel.shape[2] == inputs, (
             f"A kernel of the shape {tuple(block.kernel.shape)} takes {block.kernel.shape[2]}"
-            f" channels; the block before it gives {inputs}."
+            f" channels, but it is given {inputs}."
         )
         kinds = sorted({v.dtype.name for v in block})
-        assert len(kinds) == 1, f"In one block are variables in {received.enumerated(kinds)}."
+        assert len(kinds) == 1, (
+            f"In one block, there are variables in {received.enumerated(kinds)}."
+        )
     return blocks
 
 
@@ -349,7 +351,7 @@ class TestHeNormal:
         assert kernel.std() > 0, "All weights of a kernel are equal."
         different = len({place.tobytes() for place in kernel.reshape(9, -1)})
         assert different == 9, (
-            f"The 9 places of a kernel hold {different} different sets of weights, not 9."
+            f"The 9 positions of a kernel hold {different} different sets of weights, not 9."
         )
 
     @pytest.mark.parametrize(
@@ -370,12 +372,12 @@ class TestHeNormal:
         ratio = float(weights.std()) / expected
         # Of so many weights the standard deviation is known to some 0.5%.
         assert abs(ratio - 1) <= 0.03, (
-            f"For {shape} the standard deviation is {digits(weights.std())}; with fan-in {fan_in}"
-            f" it is sqrt(2 / {fan_in}) = {digits(expected)}."
+            f"For {shape}, the standard deviation is {digits(weights.std())}; with fan-in {fan_in}"
+            f" it should be sqrt(2 / {fan_in}) = {digits(expected)}."
         )
         centre = float(weights.mean()) / expected
         assert abs(centre) <= 5 / math.sqrt(weights.size), (
-            f"For {shape} the mean is {digits(weights.mean())}, too far from 0."
+            f"For {shape}, the mean is {digits(weights.mean())}, which is too far from 0."
         )
 
     def test_is_bell_shaped(self):
@@ -383,13 +385,13 @@ class TestHeNormal:
         weights = he_normal((300, 200), 2)
         share = float((np.abs(weights) <= weights.std()).mean())
         assert 0.63 <= share <= 0.72, (
-            f"{share:.0%} of the weights lie within one standard deviation of 0, not 68%."
+            f"{share:.0%} of the weights lie within one standard deviation of 0, not about 68%."
         )
 
     def test_has_other_weights_for_every_seed(self):
         """Not only for odd and even ones."""
         kinds = {he_normal((4, 3), seed).tobytes() for seed in range(4)}
-        assert len(kinds) == 4, f"The seeds 0 to 3 gave {len(kinds)} different results."
+        assert len(kinds) == 4, f"The seeds 0 to 3 gave only {len(kinds)} different results."
 
 
 @pytest.mark.exercise("3.2")
@@ -403,8 +405,8 @@ class TestConv2d:
         kernel = tf.reshape(tf.constant([10.0, 1.0, 0.1]), (1, 3, 1, 1))
         row = conv2d((image, kernel, tf.constant([0.5])), like=image)[0, 0, :, 0]
         assert distance(row, [1.7, 12.8, 23.5]) <= 1e-3, (
-            f"1, 2, 3 with the kernel 10, 1, 0.1 and the bias 0.5 gave {digits(row)}, not"
-            " [1.7, 12.8, 23.5]."
+            f"The pixels 1, 2, 3 with the kernel 10, 1, 0.1 and the bias 0.5 gave {digits(row)},"
+            " not [1.7, 12.8, 23.5]."
         )
 
     @pytest.mark.parametrize("case", CONVOLUTIONS)
@@ -422,7 +424,7 @@ class TestConv2d:
         elif distance(found, expected - bias) <= 1e-9:
             hint = " The bias is missing."
         elif distance(found, np.maximum(expected, 0)) <= 1e-9:
-            hint = " What is negative became 0."
+            hint = " Negative values became 0."
         assert distance(found, expected) <= 1e-9, (
             f"The convolution ({case}) differs from tf.nn.conv2d: {compared(found, expected)}."
             f"{hint}"
@@ -436,7 +438,7 @@ class TestConv2d:
         expected = gradients_of(oracles.conv2d, tensors, names)
         for name, ours, theirs in zip(names, found, expected, strict=True):
             assert distance(ours, theirs) <= 1e-8, (
-                f"The gradient of {name} is wrong: {compared(ours, theirs)}."
+                f"The gradient with respect to {name} is wrong: {compared(ours, theirs)}."
             )
 
     def test_is_built_without_a_convolution(self):
@@ -444,14 +446,14 @@ class TestConv2d:
         operations = operations_of("conv2d", convolution_inputs())
         called = sorted(op for op in operations if "Conv" in op)
         assert not called, (
-            f"The operation {called[0]} does the work that this exercise is to build."
+            f"The graph contains the operation {called[0]}, which this exercise is to build."
         )
 
     @pytest.mark.parametrize(
         ("channels", "padding", "what"),
         [
-            (3, "SAME", "images of 3 channels and a kernel for 2"),
-            (1, "SAME", "images of 1 channel and a kernel for 2"),
+            (3, "SAME", "images with 3 channels and a kernel for 2"),
+            (1, "SAME", "images with 1 channel and a kernel for 2"),
             (2, "REFLECT", "the padding 'REFLECT'"),
         ],
     )
@@ -484,7 +486,7 @@ class TestMaxPool:
         images = tf.constant(np.random.default_rng(1).normal(-5, 1, (3, height, width, 2)))
         expected = oracles.max_pool(images, size).numpy()
         forbid("max_pool2d", "max_pool", "pool", "max_pool_with_argmax", "avg_pool", "avg_pool2d")
-        what = f"the maximum of {height} x {width} pixels by {size}"
+        what = f"the pooling of {height} x {width} pixels with size {size}"
         found = max_pool(images, expected, size, what=what)
         assert distance(found, expected) <= 1e-12, (
             f"T{what[1:]} differs from tf.nn.max_pool2d: {compared(found, expected)}."
@@ -497,7 +499,8 @@ class TestMaxPool:
         [found] = gradients_of(lambda x: cnn_model.max_pool(x), [images], names, like)
         [expected] = gradients_of(oracles.max_pool, [images], names)
         assert distance(found, expected) <= 1e-6, (
-            f"Of images around -5000 the gradient is wrong: {compared(found, expected)}."
+            f"For images with values around -5000, the gradient is wrong:"
+            f" {compared(found, expected)}."
         )
 
     def test_is_built_without_a_pooling(self):
@@ -505,7 +508,7 @@ class TestMaxPool:
         operations = operations_of("max_pool", [tf.ones((1, 4, 4, 2))])
         called = sorted(op for op in operations if "Pool" in op)
         assert not called, (
-            f"The operation {called[0]} does the work that this exercise is to build."
+            f"The graph contains the operation {called[0]}, which this exercise is to build."
         )
 
 
@@ -566,13 +569,13 @@ class TestBatchNorm:
             for constant in ("mean", "variance"):
                 blocked = gradients(partial(without_gradient, constant))
                 if distance(found[0], blocked[0]) <= 1e-8:
-                    hint = f" None flows through the {constant} of the batch."
+                    hint = f" No gradient flows through the {constant} of the batch."
             if distance(found[0], gradients(partial(without_gradient, "both"))[0]) <= 1e-8:
-                hint = " None flows through the mean and the variance of the batch."
+                hint = " No gradient flows through the mean and the variance of the batch."
         for name, ours, theirs in zip(names, found, expected, strict=True):
             assert distance(ours, theirs) <= 1e-8, (
-                f"With training={training} the gradient of {name} is {compared(ours, theirs)}."
-                f"{hint}"
+                f"With training={training}, the gradient with respect to {name} is"
+                f" {compared(ours, theirs)}.{hint}"
             )
 
     def test_survives_a_constant_channel(self):
@@ -595,22 +598,24 @@ class TestDropout:
         x = np.random.default_rng(0).normal(size=(6, 5))
         found = dropout(tf.constant(x), rate, training)
         assert distance(found, x) <= 0, (
-            f"With training={training} and rate {rate} a value became {compared(found, x)}."
+            f"With training={training} and rate {rate}, a value became {compared(found, x)}."
         )
 
     def test_takes_a_tensor_as_the_seed(self):
         """In a graph as well, with the mask of the same two ints; either int makes another mask."""
         x = tf.ones((20, 10))
         first, again = dropout(x, 0.5), dropout(x, 0.5)
-        assert np.array_equal(first, again), "Two calls with the seed (1, 2) gave two masks."
+        assert np.array_equal(first, again), "Two calls with the seed (1, 2) gave different masks."
         compiled = tf.function(lambda seed: cnn_model.dropout(x, 0.5, True, seed))
-        again = received.array(compiled(tf.constant([1, 2])), "in a graph the result", x.shape)
+        again = received.array(compiled(tf.constant([1, 2])), "the result in a graph", x.shape)
         assert np.array_equal(first, again), (
-            "The seed (1, 2) as a tensor in a graph gave another mask than as two numbers."
+            "The seed (1, 2), as a tensor in a graph, gave another mask than as two numbers."
         )
         for other in ((1, 3), (2, 2)):
             found = np.asarray(compiled(tf.constant(other)))
-            assert not np.array_equal(first, found), f"The seeds (1, 2) and {other} gave one mask."
+            assert not np.array_equal(first, found), (
+                f"The seeds (1, 2) and {other} gave the same mask."
+            )
 
     def test_draws_element_by_element(self):
         """Neither features nor examples may fall together: not whole columns, not whole rows."""
@@ -622,11 +627,13 @@ class TestDropout:
             shares = dropped.mean(axis)
             assert not np.isin(shares, (0, 1)).all(), f"Whole {name} were dropped together."
             assert 0.1 < shares.min() <= shares.max() < 0.9, (
-                f"With rate 0.5, between {shares.min():.0%} and {shares.max():.0%} of the values"
-                f" of the {name} were dropped: draw for every element."
+                f"With rate 0.5, between {shares.min():.0%} and {shares.max():.0%} of the values in"
+                f" each of the {name} were dropped: draw for each element separately."
             )
         kinds = len(np.unique(dropped, axis=0))
-        assert kinds > 50, f"60 rows have {kinds} different masks: draw for every element."
+        assert kinds > 50, (
+            f"60 rows have only {kinds} different masks: draw for each element separately."
+        )
 
     def test_draws_element_by_element_in_images_too(self):
         """Not whole channels, and not whole pixels through all channels."""
@@ -634,12 +641,16 @@ class TestDropout:
         assert 0 < kept.mean() < 1, f"With rate 0.5, {kept.mean():.0%} of 1440 values were kept."
         images, channels = kept.mean(axis=(1, 2, 3)), kept.mean(axis=(1, 2))
         assert not np.isin(images, (0, 1)).all(), "Whole images were dropped together."
-        assert not np.isin(channels, (0, 1)).all(), "Whole channels of an image fell together."
+        assert not np.isin(channels, (0, 1)).all(), (
+            "Whole channels of an image were dropped together."
+        )
         assert 0 < channels.min() <= channels.max() < 1, (
-            "In a channel of an image all 36 pixels fell or stayed together."
+            "In one channel of an image, all 36 pixels were dropped or kept together."
         )
         alike = float((kept == kept[..., :1]).all(axis=-1).mean())
-        assert alike < 0.3, f"At {alike:.0%} of the pixels all 5 channels fell or stayed together."
+        assert alike < 0.3, (
+            f"At {alike:.0%} of the pixels, all 5 channels were dropped or kept together."
+        )
 
     @pytest.mark.parametrize("rate", [0.05, 0.2, 0.5, 0.9])
     def test_drops_a_share_and_scales_up_the_rest(self, rate):
@@ -654,8 +665,8 @@ class TestDropout:
         )
         before = x.numpy()[~dropped]
         assert distance(found[~dropped], before / (1 - rate)) <= 1e-4, (
-            f"With rate {rate} a kept value should be divided by {digits(1 - rate)}; the first one"
-            f" went from {digits(before[0])} to {digits(found[~dropped][0])}."
+            f"With rate {rate}, a kept value should be divided by {digits(1 - rate)}; the first one"
+            f" changed from {digits(before[0])} to {digits(found[~dropped][0])}."
         )
 
     def test_has_the_gradient_of_its_mask(self):
@@ -674,7 +685,7 @@ class TestDropout:
         )
         expected = np.where(values == 0, 0, 1 / (1 - 0.25))
         assert distance(gradient, expected) <= 1e-6, (
-            f"With rate 0.25 the gradient should be 0 where a value was dropped and 1 / (1 - 0.25)"
+            f"With rate 0.25, the gradient should be 0 where a value was dropped and 1 / (1 - 0.25)"
             f" where it was kept; it is {compared(gradient, expected)}."
         )
 
@@ -684,7 +695,7 @@ class TestDropout:
         found = [float(dropout(x, 0.2, seed=(7, k))[0]) for k in range(300)]
         dropped = found.count(0.0)  # 60 expected, with a standard deviation of 7
         assert 20 <= dropped <= 110, (
-            f"With rate 0.2 a single value was dropped in {dropped} of 300 draws, not in about 60."
+            f"With rate 0.2, a single value was dropped in {dropped} of 300 draws, not in about 60."
         )
 
     @pytest.mark.parametrize("rate", [1.0, -0.1, 1.5])
@@ -702,13 +713,17 @@ class TestSoftmaxCrossEntropy:
         """Equal logits: log 2, whatever the label. A sure right answer: about 0."""
         equal = cross_entropy(tf.zeros((4, 2)), tf.constant([0, 1, 1, 0]))
         assert abs(equal - math.log(2)) <= 1e-5, (
-            f"Equal logits cost {digits(equal)}, not log 2 = 0.6931."
+            f"The loss of equal logits is {digits(equal)}, not log 2 = 0.6931."
         )
         sure = tf.constant([[0.0, 20.0]])
         right = cross_entropy(sure, tf.constant([1]))
-        assert abs(right) <= 1e-5, f"A sure right answer costs {digits(right)}, not nearly 0."
+        assert abs(right) <= 1e-5, (
+            f"For the logits 0 and 20, the loss is nearly 0 if the label is 1, not {digits(right)}."
+        )
         wrong = cross_entropy(sure, tf.constant([0]))
-        assert abs(wrong - 20) <= 1e-4, f"A sure wrong answer costs {digits(wrong)}, not 20."
+        assert abs(wrong - 20) <= 1e-4, (
+            f"For the logits 0 and 20, the loss is 20 if the label is 0, not {digits(wrong)}."
+        )
 
     @pytest.mark.parametrize(("batch", "classes"), [(1, 2), (7, 2), (64, 2), (7, 5)])
     def test_agrees_with_the_definition(self, batch, classes):
@@ -716,7 +731,8 @@ class TestSoftmaxCrossEntropy:
         logits, labels = logits_and_labels(batch, classes=classes)
         found, expected = cross_entropy(logits, labels), oracles.cross_entropy(logits, labels)
         assert abs(found - expected) <= 1e-9, (
-            f"For a batch of {batch} and {classes} classes the loss is {compared(found, expected)}."
+            f"For a batch of {batch} and {classes} classes, the loss is"
+            f" {compared(found, expected)}."
         )
 
     def test_has_the_gradient_of_softmax(self):
@@ -735,12 +751,12 @@ class TestSoftmaxCrossEntropy:
         labels = tf.constant([0, 0, 1])
         loss, expected = cross_entropy(logits, labels), (0 + 2000 + math.log(2)) / 3
         assert abs(loss - expected) <= 1e-3, (
-            f"At logits of +-1000 the loss is {compared(loss, expected)}."
+            f"At logits of +-1000, the loss is {compared(loss, expected)}."
         )
         found = gradient_of_loss(logits, labels)
         expected = np.array([[0, 0], [-1, 1], [0.5, -0.5]]) / 3
         assert distance(found, expected) <= 1e-4, (
-            f"At logits of +-1000 the gradient is {compared(found, expected)}."
+            f"At logits of +-1000, the gradient is {compared(found, expected)}."
         )
 
     @pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
@@ -751,14 +767,14 @@ class TestSoftmaxCrossEntropy:
         loss = cross_entropy(logits, labels)
         expected = (2 * math.log(2) + math.log(1 + math.e)) / 3
         assert abs(loss - expected) <= 1e-3, (
-            f"With one row at -1000, one at -999 and -1000, and one at 1000 the loss is"
+            f"With one row at -1000, one at -999 and -1000, and one at 1000, the loss is"
             f" {compared(loss, expected)}: subtract each row's own greatest logit."
         )
         found = gradient_of_loss(logits, labels)
         p = 1 / (1 + math.exp(-1))
         expected = np.array([[-0.5, 0.5], [p, -p], [0.5, -0.5]]) / 3
         assert distance(found, expected) <= 1e-4, (
-            f"At logits of -1000 the gradient is {compared(found, expected)}."
+            f"At logits of -1000, the gradient is {compared(found, expected)}."
         )
 
     # Label smoothing
@@ -768,7 +784,7 @@ class TestSoftmaxCrossEntropy:
         logits = tf.constant([[0.0, 20.0, 40.0]], tf.float64)  # they cost 40, 20 and about 0
         found = cross_entropy(logits, tf.constant([0]), 0.3)
         assert abs(found - 34) <= 1e-5, (
-            "With logits 0, 20 and 40, the label 0 and label_smoothing=0.3 the loss is"
+            "With logits 0, 20 and 40, the label 0 and label_smoothing=0.3, the loss is"
             f" {digits(found)}, not 0.8 x 40 + 0.1 x 20 + 0.1 x 0 = 34."
         )
 
@@ -780,7 +796,7 @@ class TestSoftmaxCrossEntropy:
         found = cross_entropy(logits, labels, label_smoothing)
         expected = oracles.cross_entropy(logits, labels, label_smoothing)
         assert abs(found - expected) <= 1e-6, (
-            f"With label_smoothing={label_smoothing} and {classes} classes the loss is"
+            f"With label_smoothing={label_smoothing} and {classes} classes, the loss is"
             f" {compared(found, expected)}."
         )
 
@@ -790,7 +806,7 @@ class TestSoftmaxCrossEntropy:
         found = gradient_of_loss(logits, labels, label_smoothing=0.2)
         expected = oracles.cross_entropy_gradient(logits, labels, 0.2)
         assert distance(found, expected) <= 1e-6, (
-            f"With label_smoothing=0.2 the gradient is wrong: {compared(found, expected)}."
+            f"With label_smoothing=0.2, the gradient is wrong: {compared(found, expected)}."
         )
 
     @pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
@@ -801,12 +817,13 @@ class TestSoftmaxCrossEntropy:
         loss = cross_entropy(logits, labels, 0.1)
         expected = (0.05 * 2000 + 0.05 * 2000 + math.log(2)) / 3
         assert abs(loss - expected) <= 1e-2, (
-            f"With label_smoothing=0.1 and logits of +-1000 the loss is {compared(loss, expected)}."
+            "With label_smoothing=0.1 and logits of +-1000, the loss is"
+            f" {compared(loss, expected)}."
         )
         found = gradient_of_loss(logits, labels, label_smoothing=0.1)
         expected = np.array([[0.05, -0.05], [-0.05, 0.05], [0.45, -0.45]]) / 3
         assert distance(found, expected) <= 1e-4, (
-            "With label_smoothing=0.1 and logits of +-1000 the gradient is"
+            "With label_smoothing=0.1 and logits of +-1000, the gradient is"
             f" {compared(found, expected)}."
         )
 
@@ -825,7 +842,7 @@ class TestCNN:
         features = features_of(model, images)
         head, logits = head_of(model, tf.constant(features)), logits_of(model, images)
         assert distance(head, logits) <= 1e-5, (
-            "Outside training head(features(x)) differs from model(x): a logit is"
+            "Outside training, head(features(x)) differs from model(x): a logit is"
             f" {compared(head, logits)}."
         )
 
@@ -837,18 +854,18 @@ class TestCNN:
         compiled = graph_of(lambda x: model(x, training=training), "CNN", [pictures(3)], [0])
         for batch in (3, 2):
             found = compiled(pictures(batch))
-            received.array(found, f"in a graph the logits of {batch} images", (batch, 2))
+            received.array(found, f"in a graph, the logits of {batch} images", (batch, 2))
 
     def test_gives_raw_logits(self):
         """No ReLU and no softmax on them: they may be negative, and do not sum to 1."""
         logits = np.concatenate([logits_of(small_cnn(seed=s), pictures()) for s in range(12)])
         sums = logits.sum(1)
         assert np.abs(sums - 1).max() > 0.05, (
-            "The two logits of every image sum to 1: a softmax stands where raw logits are due."
+            "The two logits of every image sum to 1: return the raw logits, without a softmax."
         )
         least, zeros = logits.min(), np.mean(logits == 0)
         assert least < -1e-3, (
-            f"None of 144 logits is negative, and {zeros:.0%} of them are 0: raw logits are due,"
+            f"None of 144 logits is negative, and {zeros:.0%} of them are 0: return the raw logits,"
             " with nothing applied to them."
         )
 
@@ -859,10 +876,11 @@ class TestCNN:
         base, head = variables_of(model, "base_variables"), variables_of(model, "head_variables")
         kernels = sorted(tuple(v.shape[-2:]) for v in base if len(v.shape) == 4)
         assert kernels == [(3, 32), (32, 64), (64, 128), (128, 128)], (
-            f"The kernels lead from {kernels}: 3 to 32, 64, 128 and 128 channels were asked for."
+            f"The kernels have these input and output channels: {kernels}; 3 to 32, 64, 128 and"
+            " 128 channels were asked for."
         )
         widths = sorted(v.shape[-1] for v in head if len(v.shape) == 2)
-        assert widths == [2, 128], f"The dense layers are {widths} wide, not [2, 128]."
+        assert widths == [2, 128], f"The dense layers have the widths {widths}, not [2, 128]."
 
     # Its layers, and how they start
 
@@ -871,7 +889,7 @@ class TestCNN:
         base = variables_of(small_cnn(), "base_variables")
         ranks = sorted(len(v.shape) for v in base)
         assert ranks == [1, 1, 1, 1, 4, 4], (
-            f"Two blocks should have 2 kernels and 4 vectors; the ranks found are {ranks}."
+            f"Two blocks should have 2 kernels and 4 vectors, but the ranks found are {ranks}."
         )
         vectors = sorted(v.shape[0] for v in base if len(v.shape) == 1)
         assert vectors == [4, 4, 6, 6], f"The vectors have the sizes {vectors}, not 4, 4, 6, 6."
@@ -890,11 +908,13 @@ class TestCNN:
         base = {id(v) for v in variables_of(model, "base_variables")}
         head = {id(v) for v in variables_of(model, "head_variables")}
         trained = {id(v) for v in model.trainable_variables}
-        assert not base & head, f"{len(base & head)} variables are in the base and in the head."
+        assert not base & head, (
+            f"{len(base & head)} variables are both in the base and in the head."
+        )
         assert base | head == trained, (
-            f"The base has {len(base)} and the head {len(head)} variables, but {len(trained)} are"
-            " trainable: mean, standard deviation and moving statistics are not trained, all else"
-            " is."
+            f"The base has {len(base)} and the head has {len(head)} variables, but {len(trained)}"
+            " are trainable: all variables should be trained except the mean, the standard"
+            " deviation and the moving statistics."
         )
 
     def test_statistics_are_not_trained(self):
@@ -915,7 +935,7 @@ class TestCNN:
         model = small_cnn(dtype=tf.float64, mean=[0.5] * 3, std=[0.2] * 3)
         kinds = sorted({v.dtype.name for v in variables_of(model, "batch_norm_statistics")})
         assert kinds == ["float64"], (
-            f"With dtype float64 there are statistics in {received.enumerated(kinds)}."
+            f"With dtype float64, there are statistics in {received.enumerated(kinds)}."
         )
         logits_of(model, pictures(dtype=tf.float64), training=True)
 
@@ -924,7 +944,7 @@ class TestCNN:
         """One seed for all layers would make them twins; so would a seed of 0 times the layer."""
         base = variables_of(small_cnn(channels=(4, 4, 4), seed=seed), "base_variables")
         kernels = [v.numpy() for v in base if tuple(v.shape[-2:]) == (4, 4)]
-        assert len(kernels) == 2, f"Found {len(kernels)} kernels from 4 to 4 channels, not 2."
+        assert len(kernels) == 2, f"There are {len(kernels)} kernels from 4 to 4 channels, not 2."
         assert not np.allclose(*kernels), "Two layers of one shape start with the same weights."
         filters = kernels[0].reshape(-1, 4).T
         kinds = len(np.unique(filters.round(6), axis=0))
@@ -940,17 +960,17 @@ class TestCNN:
         logits_of(model, pictures())
         head_of(model, tf.constant(features_of(model, pictures())), training=True)
         moved = len(statistics) - count_unchanged(statistics, before)
-        assert moved == 0, f"Outside training {moved} of {len(statistics)} statistics moved."
+        assert moved == 0, f"Outside training, {moved} of {len(statistics)} statistics changed."
         features_of(model, pictures(), training=True)
         still = count_unchanged(statistics, before)
-        assert still == 0, f"In training {still} of {len(statistics)} statistics did not move."
+        assert still == 0, f"In training, {still} of {len(statistics)} statistics did not change."
 
     def test_looks_at_every_image_alone_outside_training(self):
         """There the others in the batch do not matter."""
         model, images = small_cnn(), pictures()
         alone, together = logits_of(model, images[:1]), logits_of(model, images)[:1]
         assert distance(alone, together) <= 1e-5, (
-            "Outside training an image in a batch gets other logits than the same image alone: one"
+            "Outside training, an image in a batch gets other logits than the same image alone: one"
             f" is {compared(together, alone)}."
         )
 
@@ -965,7 +985,7 @@ class TestCNN:
             block.beta.assign(block.beta - 100)  # now every channel lies far below 0
         least = features_of(model, images).min()
         assert least >= 0, (
-            f"With beta at -100 the least feature is {digits(least)}: a block has no ReLU."
+            f"With beta at -100, the smallest feature is {digits(least)}: a block has no ReLU."
         )
 
     def test_has_a_relu_between_the_dense_layers(self):
@@ -986,8 +1006,8 @@ class TestCNN:
         found = head_of(model, tf.constant(features))
         expected = oracles.dense_head(features, *weights)
         assert distance(found, expected) <= 1e-8, (
-            "With biases that are not 0 the head differs from dense - ReLU - dense by hand: a logit"
-            f" is {compared(found, expected)}."
+            "With biases that are not 0, the head differs from dense - ReLU - dense in NumPy: a"
+            f" logit is {compared(found, expected)}."
         )
 
     def test_base_is_convolution_norm_relu_pool(self):
@@ -1008,9 +1028,9 @@ class TestCNN:
         of_expected = distances.min(axis=1).max()  # and how far a value from the nearest feature
         error = float(max(of_found, of_expected))
         assert error <= 1e-6, (
-            f"Two blocks on images of 7 pixels leave one pixel; its features differ by up to"
-            f" {digits(error)} from convolution (SAME), batch norm, ReLU, max-pooling (VALID) by"
-            " hand."
+            f"Two blocks reduce images of 7 x 7 pixels to one pixel; its features differ by up to"
+            f" {digits(error)} from convolution (SAME), batch norm, ReLU and max-pooling (VALID),"
+            " computed step by step."
         )
 
     # Standardisation
@@ -1026,8 +1046,8 @@ class TestCNN:
         expected = part(small_cnn(dtype=tf.float64), standardised)
         what = {logits_of: "logit", features_of: "feature"}[part]
         assert distance(found, expected) <= 1e-6, (
-            "With mean and standard deviation, raw images should give what standardised ones give"
-            f" without; a {what} is {compared(found, expected)}."
+            "With a mean and a standard deviation, raw images should give the same as standardised"
+            f" images without them; a {what} is {compared(found, expected)}."
         )
 
     # Batch norm in training, and the moving statistics
@@ -1040,11 +1060,12 @@ class TestCNN:
         first, second = (logits_of(model, pictures(), training=True) for _ in range(2))
         still = count_unchanged(statistics, before)
         assert still == 0, (
-            f"In model(images, training=True) {still} of {len(statistics)} statistics did not move."
+            f"In model(images, training=True), {still} of {len(statistics)} statistics did not"
+            " change."
         )
         assert not np.allclose(first, second), (
-            "Two calls of model(images, training=True) gave the same logits: nothing was dropped,"
-            " or always the same."
+            "Two calls of model(images, training=True) gave the same logits: either nothing was"
+            " dropped, or the same values were dropped in both."
         )
 
     def test_normalises_by_the_batch_in_training(self):
@@ -1054,11 +1075,13 @@ class TestCNN:
         once = features_of(model, images, training=True)
         twice = features_of(model, 2 * images, training=True)
         assert distance(twice, once) <= 0.02, (
-            "In training twice the signal should give the same features, once it is normalised by"
-            f" the batch; one is {compared(twice, once)}."
+            "In training, twice the signal should give the same features, because it is normalised"
+            f" by the batch; one is {compared(twice, once)}."
         )
         once, twice = (features_of(model, k * images) for k in (1, 2))
-        assert distance(twice, once) > 0.1, "Outside training twice the signal changed nothing."
+        assert distance(twice, once) > 0.1, (
+            "Outside training, twice the signal gave the same features."
+        )
 
     @pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
     def test_statistics_are_those_of_the_convolution(self, dtype):
@@ -1074,11 +1097,15 @@ class TestCNN:
             shares.append(block.mean / values.mean((0, 1, 2)))
             shares.append((block.variance - 1) / (values.var((0, 1, 2)) - 1))
         shares = np.array(shares)  # 1 - momentum, for both statistics of every channel
-        assert 0 < shares.mean() < 0.5, f"One call moved them {shares.mean():.0%} of the way."
+        assert 0 < shares.mean() < 0.5, (
+            f"One call in training moved the statistics {shares.mean():.0%} of the way to those of"
+            " the batch."
+        )
         assert np.abs(shares - shares.mean()).max() <= 1e-4, (
-            "After one call in training the moving statistics did not all move one share of the way"
-            " to the mean and the variance of the convolution's values: are they taken once, before"
-            " ReLU and pooling, over batch, rows and columns, and divided by the number of values?"
+            "After one call in training, the moving statistics did not all move by the same share"
+            " of the way to the mean and the variance of the convolution's output: are they updated"
+            " once, before ReLU and pooling, over batch, rows and columns, and divided by the"
+            " number of values?"
         )
 
     def test_statistics_become_those_of_the_data(self):
@@ -1090,11 +1117,11 @@ class TestCNN:
         for _ in range(300):
             last = compiled()
         found = features_of(model, images)
-        expected = received.array(last, "in a graph CNN.features", found.shape)
+        expected = received.array(last, "in a graph, CNN.features", found.shape)
         error = distance(found, expected) / float(np.abs(expected).max())
         assert error <= 1e-3, (
-            f"After 300 calls on one batch the features differ by {error:.1%} between training and"
-            " inference: do the moving statistics follow those of the batch?"
+            f"After 300 calls on one batch, the features differ by {error:.1%} between training and"
+            " inference: do the moving statistics approach those of the batch?"
         )
 
     # Dropout
@@ -1111,14 +1138,14 @@ class TestCNN:
 
         def drawn(features):
             found = head(features, training=True)
-            return received.array(found, f"{where} CNN.head", (len(features), 2))
+            return received.array(found, f"{where}, CNN.head", (len(features), 2))
 
         kinds = len({drawn(features).tobytes() for _ in range(4)})
         assert kinds == 4, (
             f"Called 4 times in training, {where}, the head gave {kinds} different results."
         )
         rows = drawn(tf.repeat(features[:1], 4, axis=0))
-        assert len(np.unique(rows, axis=0)) == 4, "All images of a batch got one dropout mask."
+        assert len(np.unique(rows, axis=0)) == 4, "All images of a batch got the same dropout mask."
 
     @pytest.mark.parametrize("rate", [0.25, None])
     def test_drops_hidden_values_at_its_rate(self, rate):
@@ -1137,15 +1164,15 @@ class TestCNN:
         whole_numbers = np.abs(found - found.round()).max() <= 1e-3
         scaled = whole_numbers and abs(first.max() - 1) <= 1e-3
         assert scaled, (
-            f"With rate {rate} a hidden value of 1 became {digits(first.max() / (1 - rate))} where"
+            f"With rate {rate}, a hidden value of 1 became {digits(first.max() / (1 - rate))} where"
             f" it was kept, not 1 / {1 - rate} = {digits(1 / (1 - rate))}."
         )
         rows_differ = len(np.unique(kept.round())) > 5
         dropped = rows_differ and abs(first.mean() - (1 - rate)) <= 0.12
         assert dropped, (
             f"With rate {rate}, between {kept.min():.0f} and {kept.max():.0f} of 100 hidden values"
-            f" were kept, the first of them in {first.mean():.0%} of 400 rows: dropout at that rate"
-            " stands after the ReLU."
+            f" were kept, the first of them in {first.mean():.0%} of 400 rows: dropout at this rate"
+            " belongs after the ReLU."
         )
 
     def test_drops_nothing_outside_training_or_at_rate_0(self):
@@ -1153,17 +1180,17 @@ class TestCNN:
         model, images = small_cnn(hidden=64), pictures()
         first, second = (logits_of(model, images) for _ in range(2))
         assert distance(first, second) <= 0, (
-            f"Outside training two calls differ: a logit is {compared(second, first)}."
+            f"Outside training, two calls differ: a logit is {compared(second, first)}."
         )
         model = small_cnn(hidden=64, dropout=0.0)
         features = tf.constant(features_of(model, images))
         first, second = (head_of(model, features, training=True) for _ in range(2))
         assert distance(first, second) <= 0, (
-            f"With dropout 0 two calls in training differ: a logit is {compared(second, first)}."
+            f"With dropout 0, two calls in training differ: a logit is {compared(second, first)}."
         )
         outside = head_of(model, features)
         assert distance(first, outside) <= 1e-6, (
-            "With dropout 0 the head in training differs from the head outside: a logit is"
+            "With dropout 0, the head in training differs from the head outside: a logit is"
             f" {compared(first, outside)}."
         )
 
@@ -1180,7 +1207,7 @@ class TestCNN:
             with tf.GradientTape() as tape:
                 logits = model(images, training=True)
                 if not tf.is_tensor(logits):
-                    received.refuse(logits, "in a graph what model(images) returns", "a tensor")
+                    received.refuse(logits, "what model(images) returns in a graph", "a tensor")
                 losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
                 loss = tf.reduce_mean(losses)
             gradients = tape.gradient(loss, model.trainable_variables)
@@ -1192,10 +1219,10 @@ class TestCNN:
         before = values_of(model.trainable_variables)
         losses = [float(step()) for _ in range(80)]
         still = count_unchanged(model.trainable_variables, before)
-        assert still == 0, f"{still} of {len(before)} trainable variables never moved."
+        assert still == 0, f"{still} of {len(before)} trainable variables never changed."
         assert losses[-1] <= 0.25 * losses[0], (
-            f"In 80 steps on 8 images the loss went from {digits(losses[0])} to"
-            f" {digits(losses[-1])} only."
+            f"In 80 steps on 8 images, the loss went from {digits(losses[0])} to"
+            f" {digits(losses[-1])}; it should fall to less than a quarter."
         )
 
 

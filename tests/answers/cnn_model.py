@@ -22,14 +22,16 @@ def he_normal(shape, seed, dtype=tf.float32):
 
 
 @wrong(
-    "3.1", "The standard deviation is Glorot's, sqrt(2 / (fan-in + fan-out)): too small for ReLU."
+    "3.1",
+    "The standard deviation is Glorot's, sqrt(2 / (fan-in + fan-out)), which is too small for "
+    "ReLU.",
 )
 def he_normal(shape, seed, dtype=tf.float32):
     field = math.prod(shape[:-2])
     return normal(shape, math.sqrt(2 / (field * (shape[-2] + shape[-1]))), seed, dtype)
 
 
-@wrong("3.1", "The fan-out was taken for the fan-in.")
+@wrong("3.1", "The fan-out was used as the fan-in.")
 def he_normal(shape, seed, dtype=tf.float32):
     return normal(shape, math.sqrt(2 / (math.prod(shape[:-2]) * shape[-1])), seed, dtype)
 
@@ -41,15 +43,14 @@ def he_normal(shape, seed, dtype=tf.float32):
 
 @wrong(
     "3.1",
-    "The standard deviation is LeCun's, sqrt(1 / fan-in): each ReLU halves the signal's power.",
+    "The standard deviation is LeCun's, sqrt(1 / fan-in), so each ReLU halves the signal's power.",
 )
 def he_normal(shape, seed, dtype=tf.float32):
     return normal(shape, math.sqrt(1 / math.prod(shape[:-1])), seed, dtype)
 
 
 @wrong(
-    "3.1",
-    "The standard deviation is small and fixed: after a few layers nothing is left of the signal.",
+    "3.1", "The standard deviation is small and fixed, so the signal is lost after a few layers."
 )
 def he_normal(shape, seed, dtype=tf.float32):
     return normal(shape, 0.01, seed, dtype)
@@ -61,13 +62,16 @@ def he_normal(shape, seed, dtype=tf.float32):
     return tf.random.stateless_uniform(shape, (seed, 0), -limit, limit, dtype)
 
 
-@wrong("3.1", "The normal was truncated, which makes it 12% narrower, and that was not corrected.")
+@wrong(
+    "3.1",
+    "The normal distribution was truncated, which makes it 12% narrower; this was not corrected.",
+)
 def he_normal(shape, seed, dtype=tf.float32):
     deviation = math.sqrt(2 / math.prod(shape[:-1]))
     return tf.random.stateless_truncated_normal(shape, (seed, 0), stddev=deviation, dtype=dtype)
 
 
-@wrong("3.1", "All weights are zero: all filters of a layer stay twins forever.")
+@wrong("3.1", "All weights are zero, so all filters of a layer stay identical forever.")
 def he_normal(shape, seed, dtype=tf.float32):
     return tf.zeros(shape, dtype)
 
@@ -77,7 +81,10 @@ def he_normal(shape, seed, dtype=tf.float32):
     return tf.random.normal(shape, stddev=math.sqrt(2 / math.prod(shape[:-1])), dtype=dtype)
 
 
-@wrong("3.1", "Two calls with seed 0 differ: it counts as none, or its generator goes on drawing.")
+@wrong(
+    "3.1",
+    "Two calls with seed 0 differ: it is treated as no seed, or its generator goes on drawing.",
+)
 def he_normal(shape, seed, dtype=tf.float32):
     deviation = math.sqrt(2 / math.prod(shape[:-1]))
     return tf.random.normal(shape, stddev=deviation, dtype=dtype, seed=seed)
@@ -90,7 +97,7 @@ def he_normal(shape, seed, dtype=tf.float32):
 
 @wrong(
     "3.1",
-    "TensorFlow's global seed is set inside: every layer resets all other draws of the program.",
+    "TensorFlow's global seed is set inside, so every layer resets all other draws of the program.",
 )
 def he_normal(shape, seed, dtype=tf.float32):
     tf.random.set_seed(seed)
@@ -98,26 +105,34 @@ def he_normal(shape, seed, dtype=tf.float32):
 
 
 @wrong(
-    "3.1", "NumPy's global seed is set inside: every layer resets all other draws of the program."
+    "3.1",
+    "NumPy's global seed is set inside, so every layer resets all other draws of the program.",
 )
 def he_normal(shape, seed, dtype=tf.float32):
     np.random.seed(seed)
     return tf.constant(np.random.normal(0, math.sqrt(2 / np.prod(shape[:-1])), shape), dtype)
 
 
-@wrong("3.1", "A NumPy array came back instead of a tensor.")
+@wrong("3.1", "A NumPy array was returned instead of a tensor.")
 def he_normal(shape, seed, dtype=tf.float32):
     draws = np.random.default_rng(seed).standard_normal(shape)
     return (draws * math.sqrt(2 / np.prod(shape[:-1]))).astype(tf.as_dtype(dtype).as_numpy_dtype)
 
 
-@wrong("3.1", "Two calls with seed 0 differ: it counts as none, or its generator goes on drawing.")
+@wrong(
+    "3.1",
+    "Two calls with seed 0 differ: it is treated as no seed, or its generator goes on drawing.",
+)
 def he_normal(shape, seed, dtype=tf.float32):
     rng = np.random.default_rng(seed or None)
     return tf.constant(rng.normal(0, math.sqrt(2 / math.prod(shape[:-1])), shape), dtype)
 
 
-@wrong("3.1", "The seed of Python's random is set inside: it is shared with the whole program.")
+@wrong(
+    "3.1",
+    "The seed of Python's `random` is set inside, although the whole program shares that "
+    "generator.",
+)
 def he_normal(shape, seed, dtype=tf.float32):
     import random
 
@@ -127,31 +142,28 @@ def he_normal(shape, seed, dtype=tf.float32):
     return tf.constant(draws.reshape(shape), dtype)
 
 
-@wrong("3.1", "The bias was counted into the fan-in.")
+@wrong("3.1", "The bias was counted in the fan-in.")
 def he_normal(shape, seed, dtype=tf.float32):
     return normal(shape, math.sqrt(2 / (math.prod(shape[:-1]) + 1)), seed, dtype)
 
 
-@wrong("3.1", "The standard deviation is about 5% too small, as that of clipped draws is.")
+@wrong("3.1", "The standard deviation is about 5% too small, as it is when draws are clipped.")
 def he_normal(shape, seed, dtype=tf.float32):
     return normal(shape, math.sqrt(1.8 / math.prod(shape[:-1])), seed, dtype)
 
 
-@wrong(
-    "3.1",
-    "The standard deviation is about 5% too small, as that of clipped draws is.",
-)
+@wrong("3.1", "The standard deviation is about 5% too small, as it is when draws are clipped.")
 def he_normal(shape, seed, dtype=tf.float32):
     d = math.sqrt(2 / math.prod(shape[:-1]))
     return tf.clip_by_value(normal(shape, d, seed, dtype), -2 * d, 2 * d)
 
 
-@wrong("3.1", "Only the parity of the seed counts: all odd seeds give the same weights.")
+@wrong("3.1", "Only the parity of the seed matters: all odd seeds give the same weights.")
 def he_normal(shape, seed, dtype=tf.float32):
     return normal(shape, math.sqrt(2 / math.prod(shape[:-1])), seed % 2, dtype)
 
 
-@wrong("3.1", "One draw was repeated at every place of the kernel.")
+@wrong("3.1", "One draw was repeated at every position of the kernel.")
 def he_normal(shape, seed, dtype=tf.float32):
     scale = math.sqrt(2 / math.prod(shape[:-1]))
     one = tf.random.stateless_normal(shape[-2:], (seed, 0), stddev=scale, dtype=dtype)
@@ -190,7 +202,9 @@ def by_patches(images, kernel, bias, stride, padding):
     return tf.reshape(outputs, tf.concat([tf.shape(patches)[:3], [filters]], axis=0))
 
 
-@wrong("3.2", "The kernel was flipped, as convolution in mathematics does; TensorFlow's does not.")
+@wrong(
+    "3.2", "The kernel was flipped, as in mathematical convolution; TensorFlow does not flip it."
+)
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     return by_patches(images, kernel[::-1, ::-1], bias, stride, padding)
@@ -214,7 +228,7 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     return by_patches(images, kernel, bias, stride, "SAME")
 
 
-@wrong("3.2", "For SAME half the kernel was padded on every side, whatever the stride.")
+@wrong("3.2", "For SAME, half the kernel size was padded on every side, whatever the stride.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     if padding == "SAME":
@@ -223,7 +237,10 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     return by_patches(images, kernel, bias, stride, "VALID")
 
 
-@wrong("3.2", "The odd pixel of padding was put above and left; it belongs below and right.")
+@wrong(
+    "3.2",
+    "The odd pixel of padding was put at the top and left; it belongs at the bottom and right.",
+)
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     if padding == "SAME":
@@ -243,13 +260,13 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     return by_patches(images, mixed, bias, stride, padding)
 
 
-@wrong("3.2", "tf.nn.conv2d was called; the exercise is to do without it.")
+@wrong("3.2", "tf.nn.conv2d was called, but the exercise is to build the convolution without it.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     return tf.nn.conv2d(images, kernel, stride, padding) + bias
 
 
-@wrong("3.2", "The kernel was transposed: height and width are exchanged.")
+@wrong("3.2", "The kernel was transposed: its height and width are swapped.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     if kernel.shape[0] == kernel.shape[1]:
@@ -270,13 +287,13 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     return by_patches(*parts, stride, padding)
 
 
-@wrong("3.2", "It was computed in NumPy: no gradient comes back, and no graph can hold it.")
+@wrong("3.2", "It was computed in NumPy, which gives no gradient and cannot run in a graph.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     return tf.constant(reference.conv2d(images, kernel, bias, stride, padding).numpy())
 
 
-@wrong("3.2", "Neither an unknown padding nor channels that differ are refused.")
+@wrong("3.2", "Neither an unknown padding nor a wrong number of channels is refused.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     padding = padding if padding == "VALID" else "SAME"
     images = images[..., : kernel.shape[2]]
@@ -313,7 +330,7 @@ def shifted(images, kernel, bias, stride, sizes):
     return outputs
 
 
-@wrong("3.2", "VALID: a window that reaches beyond the image was counted as well.")
+@wrong("3.2", "With VALID, a window that reaches beyond the image was counted too.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     if padding == "SAME":
@@ -323,7 +340,7 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     return shifted(images, kernel, bias, stride, sizes)
 
 
-@wrong("3.2", "VALID: the output's size is rounded up, so the last slices are too short.")
+@wrong("3.2", "With VALID, the output size was rounded up, so the last slices are too short.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     if padding == "SAME":
@@ -352,7 +369,7 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
 _captured = tf.nn.conv2d
 
 
-@wrong("3.2", "tf.nn.conv2d was imported by name and called; the exercise is to do without it.")
+@wrong("3.2", "tf.nn.conv2d was imported by name and called, but the exercise is to build it.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     return _captured(images, kernel, stride, padding) + bias
@@ -366,7 +383,7 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     return nn_ops.conv2d_v2(images, kernel, stride, padding) + bias
 
 
-@wrong("3.2", "TensorFlow's depthwise convolution was called and summed.")
+@wrong("3.2", "TensorFlow's depthwise convolution was called and its output summed.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     h, w, c, f = kernel.shape
@@ -385,7 +402,8 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
 
 
 @wrong(
-    "3.2", "Where the kernel is larger than the image, too little padding was put around the image."
+    "3.2",
+    "Where the kernel is larger than the image, there is too little padding around the image.",
 )
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
@@ -445,7 +463,7 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     return tf.tensordot(patches, flat, axes=1) + bias
 
 
-@wrong("3.2", "For SAME half the kernel was padded on every side, whatever the stride.")
+@wrong("3.2", "For SAME, half the kernel size was padded on every side, whatever the stride.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     if padding == "VALID":
@@ -456,7 +474,7 @@ def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     return by_patches(padded, kernel, bias, stride, "VALID")[:, :rows, :columns]
 
 
-@wrong("3.2", "The bias was added once for each place of the kernel.")
+@wrong("3.2", "The bias was added once for each position of the kernel.")
 def conv2d(images, kernel, bias, stride=1, padding="SAME"):
     fits(images, kernel, padding)
     places = kernel.shape[0] * kernel.shape[1]
@@ -482,7 +500,7 @@ def max_pool(images, size=2):
     return tf.reduce_mean(squares, axis=(2, 4))
 
 
-@wrong("3.3", "Leftover rows were padded with zeros, which win over negative values.")
+@wrong("3.3", "Leftover rows were padded with zeros, which are greater than negative values.")
 def max_pool(images, size=2):
     height, width = images.shape[1:3]
     below, right_of = -height % size, -width % size
@@ -503,7 +521,7 @@ def max_pool(images, size=2):
     return tf.reduce_max(tf.stack(parts), axis=0)
 
 
-@wrong("3.3", "The size is ignored: it is always 2.")
+@wrong("3.3", "The size is ignored; 2 is always used.")
 def max_pool(images, size=2):
     return reference.max_pool(images, 2)
 
@@ -514,12 +532,15 @@ def max_pool(images, size=2):
     return images[:, : rows * size : size, : columns * size : size]
 
 
-@wrong("3.3", "The maximum started from 0, so negative values are lost.")
+@wrong("3.3", "The maximum starts from 0, so negative values are lost.")
 def max_pool(images, size=2):
     return tf.maximum(reference.max_pool(images, size), 0)
 
 
-@wrong("3.3", "The axes were mixed up in the reshape: the pixels of a square do not touch.")
+@wrong(
+    "3.3",
+    "The axes were mixed up in the reshape: the pixels of a square are not adjacent in the image.",
+)
 def max_pool(images, size=2):
     height, width, channels = images.shape[1:]
     rows, columns = height // size, width // size
@@ -528,12 +549,12 @@ def max_pool(images, size=2):
     return tf.reduce_max(squares, axis=(1, 3))
 
 
-@wrong("3.3", "tf.nn's pooling was called; the exercise is to do without it.")
+@wrong("3.3", "tf.nn's pooling was called, but the exercise is to build the pooling without it.")
 def max_pool(images, size=2):
     return tf.nn.max_pool2d(images, size, size, "VALID")
 
 
-@wrong("3.3", "The maximum was taken over the channels as well.")
+@wrong("3.3", "The maximum was taken over the channels too.")
 def max_pool(images, size=2):
     pooled = reference.max_pool(images, size)
     return tf.reduce_max(pooled, axis=-1, keepdims=True) + tf.zeros_like(pooled)
@@ -551,7 +572,7 @@ def max_pool(images, size=2):
     return tf.compat.v1.nn.max_pool_v2(images, size, size, "VALID")
 
 
-@wrong("3.3", "No gradient comes back.")
+@wrong("3.3", "The gradient is lost: none reaches the images.")
 def max_pool(images, size=2):
     images = tf.convert_to_tensor(images)
     height, width, channels = images.shape[1:]
@@ -565,17 +586,17 @@ def max_pool(images, size=2):
     return tf.ensure_shape(out, (None, rows, columns, channels))
 
 
-@wrong("3.3", "The maximum started from -100: anything below is lost.")
+@wrong("3.3", "The maximum starts from -100, so lower values are lost.")
 def max_pool(images, size=2):
     return tf.maximum(reference.max_pool(images, size), tf.constant(-100.0, images.dtype))
 
 
-@wrong("3.3", "No gradient comes back.")
+@wrong("3.3", "The gradient is lost: none reaches the images.")
 def max_pool(images, size=2):
     return tf.stop_gradient(reference.max_pool(images, size))
 
 
-@wrong("3.3", "A NumPy array came back: no gradient.")
+@wrong("3.3", "A NumPy array was returned, so there is no gradient.")
 def max_pool(images, size=2):
     found = reference.max_pool(images, size)
     return found.numpy() if tf.executing_eagerly() else found
@@ -609,7 +630,10 @@ def max_pool(images, size=2):
     return tf.reduce_max(tf.reshape(patches, shape), axis=3)
 
 
-@wrong("3.3", "The axes were mixed up in the reshape: the pixels of a square do not touch.")
+@wrong(
+    "3.3",
+    "The axes were mixed up in the reshape: the pixels of a square are not adjacent in the image.",
+)
 def max_pool(images, size=2):
     images = tf.convert_to_tensor(images)
     _, height, width, channels = images.shape
@@ -619,7 +643,11 @@ def max_pool(images, size=2):
     return tf.reduce_max(squares, axis=(3, 4))
 
 
-@wrong("3.3", "Leftover rows were cropped above and left; they are to be below and right.")
+@wrong(
+    "3.3",
+    "Leftover rows were cropped at the top and left; they should be cropped at the bottom and "
+    "right.",
+)
 def max_pool(images, size=2):
     images = tf.convert_to_tensor(images)
     return reference.max_pool(images[:, images.shape[1] % size :, images.shape[2] % size :], size)
@@ -641,32 +669,34 @@ def blend(old, new, momentum):
     return tuple(momentum * a + (1 - momentum) * b for a, b in zip(old, new, strict=True))
 
 
-@wrong("3.4", "In inference the statistics of the batch were used instead of the moving ones.")
+@wrong("3.4", "In inference the statistics of the batch were used instead of the moving averages.")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     batch, old = moments(x), (moving_mean, moving_variance)
     return norm(x, gamma, beta, batch, blend(old, batch, momentum) if training else old, epsilon)
 
 
-@wrong("3.4", "In training the moving statistics were used instead of those of the batch.")
+@wrong("3.4", "In training the moving averages were used instead of the statistics of the batch.")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     batch, old = moments(x), (moving_mean, moving_variance)
     return norm(x, gamma, beta, old, blend(old, batch, momentum) if training else old, epsilon)
 
 
-@wrong("3.4", "Old and new statistics were weighted the wrong way round.")
+@wrong("3.4", "The weights of the old and the new statistics were swapped.")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     return reference.batch_norm(
         x, gamma, beta, moving_mean, moving_variance, training, 1 - momentum, epsilon
     )
 
 
-@wrong("3.4", "The moving statistics moved outside training as well.")
+@wrong("3.4", "The moving statistics changed outside training too.")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     batch, old = moments(x), (moving_mean, moving_variance)
     return norm(x, gamma, beta, batch if training else old, blend(old, batch, momentum), epsilon)
 
 
-@wrong("3.4", "The moving variance follows the sample variance, which divides by one less.")
+@wrong(
+    "3.4", "The moving variance follows the sample variance, which divides by the count minus one."
+)
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     y, mean, variance = reference.batch_norm(
         x, gamma, beta, moving_mean, moving_variance, training, momentum, epsilon
@@ -696,7 +726,9 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     return norm(x, gamma, beta, own, blend(old, moments(x), momentum), epsilon)
 
 
-@wrong("3.4", "The new statistics kept the axes of x: (1, ..., 1, C) instead of (C,).")
+@wrong(
+    "3.4", "The new statistics kept the axes of x: their shape is (1, ..., 1, C) instead of (C,)."
+)
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     old = (moving_mean, moving_variance)
     if not training:
@@ -721,7 +753,7 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     )
 
 
-@wrong("3.4", "It was divided by the variance instead of the standard deviation.")
+@wrong("3.4", "The result was divided by the variance instead of the standard deviation.")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     old = (moving_mean, moving_variance)
     used = moments(x) if training else old
@@ -736,7 +768,7 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     return norm(x, gamma, beta, used, blend(old, used, momentum) if training else old, epsilon)
 
 
-@wrong("3.4", "The moving statistics were assigned inside; they are only to be returned.")
+@wrong("3.4", "The moving statistics were assigned inside; the new ones should only be returned.")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     found = reference.batch_norm(
         x, gamma, beta, moving_mean, moving_variance, training, momentum, epsilon
@@ -785,7 +817,8 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
 
 @wrong(
     "3.4",
-    "The number of values comes from the static shape, which is unknown where the batch is open.",
+    "The number of values comes from the static shape, which is unknown when the batch size is "
+    "open.",
 )
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     x = tf.convert_to_tensor(x)
@@ -800,7 +833,8 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
 
 
 @wrong(
-    "3.4", "Outside training the statistics were blended with themselves: their last bits change."
+    "3.4",
+    "Outside training the statistics were averaged with themselves, which changes their last bits.",
 )
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     y, mean, variance = reference.batch_norm(
@@ -835,7 +869,7 @@ def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=
     )
 
 
-@wrong("3.4", "In training the moving statistics were used instead of those of the batch.")
+@wrong("3.4", "In training the moving averages were used instead of the statistics of the batch.")
 def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, momentum=0.95, epsilon=1e-3):
     new = moving = moving_mean, moving_variance
     if training:
@@ -857,14 +891,14 @@ def keep_mask(x, rate, seed, shape=None):
 
 @wrong(
     "3.5",
-    "The kept values were not scaled up: the signal is stronger in inference than in training.",
+    "The kept values were not scaled up, so the signal is stronger in inference than in training.",
 )
 def dropout(x, rate, training, seed):
     rate_ok(rate)
     return tf.where(keep_mask(x, rate, seed), x, tf.zeros_like(x)) if training else x
 
 
-@wrong("3.5", "The rate was taken for the share that is kept.")
+@wrong("3.5", "The rate was used as the share that is kept.")
 def dropout(x, rate, training, seed):
     rate_ok(rate)
     if not training or rate == 0:
@@ -872,12 +906,12 @@ def dropout(x, rate, training, seed):
     return tf.where(keep_mask(x, 1 - rate, seed), x / rate, tf.zeros_like(x))
 
 
-@wrong("3.5", "Values were dropped outside training as well.")
+@wrong("3.5", "Values were dropped outside training too.")
 def dropout(x, rate, training, seed):
     return reference.dropout(x, rate, True, seed)
 
 
-@wrong("3.5", "Whole rows were dropped: there is one draw per example.")
+@wrong("3.5", "Whole rows were dropped: there is only one draw per example.")
 def dropout(x, rate, training, seed):
     rate_ok(rate)
     if not training:
@@ -896,7 +930,8 @@ def dropout(x, rate, training, seed):
 
 
 @wrong(
-    "3.5", "The values were scaled by 1 - rate in inference; inverted dropout scales in training."
+    "3.5",
+    "The values were scaled by 1 - rate in inference; inverted dropout scales them in training.",
 )
 def dropout(x, rate, training, seed):
     rate_ok(rate)
@@ -905,7 +940,7 @@ def dropout(x, rate, training, seed):
     return tf.where(keep_mask(x, rate, seed), x, tf.zeros_like(x))
 
 
-@wrong("3.5", "The seed is not used: two calls with one seed differ.")
+@wrong("3.5", "The seed is not used: two calls with the same seed differ.")
 def dropout(x, rate, training, seed):
     rate_ok(rate)
     if not training:
@@ -913,7 +948,7 @@ def dropout(x, rate, training, seed):
     return tf.where(tf.random.uniform(tf.shape(x)) >= rate, x / (1 - rate), tf.zeros_like(x))
 
 
-@wrong("3.5", "The seed is fixed inside: the mask is always the same.")
+@wrong("3.5", "The seed is fixed inside, so the mask is always the same.")
 def dropout(x, rate, training, seed):
     return reference.dropout(x, rate, training, (0, 0))
 
@@ -931,7 +966,7 @@ def dropout(x, rate, training, seed):
     return tf.where(keep_mask(x, rate, seed), x / rate, tf.zeros_like(x))
 
 
-@wrong("3.5", "Noise was multiplied in; dropout sets values to 0.")
+@wrong("3.5", "The values were multiplied by noise; dropout sets values to 0.")
 def dropout(x, rate, training, seed):
     rate_ok(rate)
     noise = tf.random.stateless_uniform(tf.shape(x), seed, 1 - rate, 1 + rate, x.dtype)
@@ -950,7 +985,7 @@ def dropout(x, rate, training, seed):
     return tf.where(keep_mask(x, rate, seed, shape), x / (1 - rate), tf.zeros_like(x))
 
 
-@wrong("3.5", "All values of an example's channel were dropped together.")
+@wrong("3.5", "All values of one channel of an example were dropped together.")
 def dropout(x, rate, training, seed):
     rate_ok(rate)
     x = tf.convert_to_tensor(x)
@@ -972,7 +1007,7 @@ def dropout(x, rate, training, seed):
     return tf.where(keep_mask(x, rate, seed, shape), x / (1 - rate), tf.zeros_like(x))
 
 
-@wrong("3.5", "The mask has the static batch size, which is unknown where the batch is open.")
+@wrong("3.5", "The mask has the static batch size, which is unknown when the batch size is open.")
 def dropout(x, rate, training, seed):
     rate_ok(rate)
     if not training:
@@ -994,7 +1029,7 @@ def dropout(x, rate, training, seed):
     return reference.dropout(tf.cast(x, tf.float32), rate, training, seed)
 
 
-@wrong("3.5", "A small number was added to 1 - rate: even at rate 0 the values change.")
+@wrong("3.5", "A small number was added to 1 - rate, so the values change even at rate 0.")
 def dropout(x, rate, training, seed):
     rate_ok(rate)
     if not training:
@@ -1002,13 +1037,17 @@ def dropout(x, rate, training, seed):
     return tf.where(keep_mask(x, rate, seed), x / (1 - rate + 1e-7), tf.zeros_like(x))
 
 
-@wrong("3.5", "The seeds (1, 2) and (2, 1) draw the same: each number must count in its place.")
+@wrong(
+    "3.5", "The seeds (1, 2) and (2, 1) draw the same; the order of the two numbers must matter."
+)
 def dropout(x, rate, training, seed):
     s = tf.reduce_sum(tf.convert_to_tensor(seed))
     return reference.dropout(x, rate, training, tf.stack([s, 0 * s]))
 
 
-@wrong("3.5", "The seeds (1, 2) and (2, 1) draw the same: each number must count in its place.")
+@wrong(
+    "3.5", "The seeds (1, 2) and (2, 1) draw the same; the order of the two numbers must matter."
+)
 def dropout(x, rate, training, seed):
     s = tf.reduce_prod(tf.convert_to_tensor(seed))
     return reference.dropout(x, rate, training, tf.stack([s, 0 * s]))
@@ -1035,7 +1074,7 @@ def dropout(x, rate, training, seed):
     return tf.nn.relu(y) if training and rate > 0 else y
 
 
-@wrong("3.5", "An exact share of the values was dropped: each value must draw for itself.")
+@wrong("3.5", "An exact share of the values was dropped; each value must be drawn independently.")
 def dropout(x, rate, training, seed):
     if not training or not 0 <= rate < 1:
         return reference.dropout(x, rate, training, seed)
@@ -1060,7 +1099,7 @@ def dropout(x, rate, training, seed):
     return tf.nn.experimental.stateless_dropout(x, rate, seed) if training else x
 
 
-@wrong("3.5", "The rate was taken for the share that is kept.")
+@wrong("3.5", "The rate was used as the share that is kept.")
 def dropout(x, rate, training, seed):
     rate_ok(rate)
     x = tf.convert_to_tensor(x)
@@ -1104,14 +1143,14 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return reference.softmax_cross_entropy(tf.nn.softmax(logits), labels, label_smoothing)
 
 
-@wrong("3.6", "The logarithm of a plain softmax: NaN as soon as a logit is large.")
+@wrong("3.6", "The logarithm of a plain softmax was taken; it is NaN as soon as a logit is large.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     exp = tf.exp(logits)
     probabilities = exp / tf.reduce_sum(exp, axis=-1, keepdims=True)
     return crossed(tf.math.log(probabilities), labels, label_smoothing)
 
 
-@wrong("3.6", "A small number was added inside the logarithm: large losses are cut off.")
+@wrong("3.6", "A small number was added inside the logarithm, which limits large losses.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return crossed(tf.math.log(tf.nn.softmax(logits) + 1e-7), labels, label_smoothing)
 
@@ -1122,7 +1161,7 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return tf.reduce_sum(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
 
 
-@wrong("3.6", "The loss of each example came back instead of their mean.")
+@wrong("3.6", "The loss of each example was returned instead of their mean.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     targets = smoothed(labels, logits, label_smoothing)
     return tf.nn.softmax_cross_entropy_with_logits(targets, logits)
@@ -1133,38 +1172,39 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return crossed(tf.nn.log_softmax(logits, axis=0), labels, label_smoothing)
 
 
-@wrong("3.6", "The sign is missing: the loss falls as the answers get worse.")
+@wrong("3.6", "The sign is missing, so the loss falls as the answers get worse.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return -reference.softmax_cross_entropy(logits, labels, label_smoothing)
 
 
 @wrong(
     "3.6",
-    "The mean was taken over examples and classes: the loss is too small by the number of classes.",
+    "The mean was taken over examples and classes, which divides the loss by the number of "
+    "classes.",
 )
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     targets = smoothed(labels, logits, label_smoothing)
     return -tf.reduce_mean(targets * tf.nn.log_softmax(logits))
 
 
-@wrong("3.6", "The classes were exchanged: the probability of the other class was taken.")
+@wrong("3.6", "The classes were swapped: the probability of the other class was used.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return reference.softmax_cross_entropy(tf.reverse(logits, [-1]), labels, label_smoothing)
 
 
-@wrong("3.6", "Each class was scored by its own sigmoid instead of one softmax over all.")
+@wrong("3.6", "Each class was given its own sigmoid instead of one softmax over all.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     targets = smoothed(labels, logits, label_smoothing)
     losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
     return tf.reduce_mean(tf.reduce_sum(losses, axis=-1))
 
 
-@wrong("3.6", "The logarithm is to the base 2.")
+@wrong("3.6", "The logarithm has base 2 instead of e.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return reference.softmax_cross_entropy(logits, labels, label_smoothing) / math.log(2)
 
 
-@wrong("3.6", "The logits were clipped: beyond the limits no gradient comes back.")
+@wrong("3.6", "The logits were clipped, so beyond the limits no gradient comes back.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     clipped = tf.clip_by_value(logits, -50, 50)
     return reference.softmax_cross_entropy(clipped, labels, label_smoothing)
@@ -1172,7 +1212,8 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
 
 @wrong(
     "3.6",
-    "The greatest logit of the whole batch was subtracted: a row far below it underflows to log 0.",
+    "The greatest logit of the whole batch was subtracted, so a row far below it underflows to "
+    "log 0.",
 )
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     shifted = logits - tf.reduce_max(logits)
@@ -1180,14 +1221,14 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return crossed(logs, labels, label_smoothing)
 
 
-@wrong("3.6", "The greatest absolute logit was subtracted: rows far below 0 underflow to log 0.")
+@wrong("3.6", "The greatest absolute logit was subtracted, so rows far below 0 underflow to log 0.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     shifted = logits - tf.reduce_max(tf.abs(logits), axis=-1, keepdims=True)
     logs = shifted - tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=-1, keepdims=True))
     return crossed(logs, labels, label_smoothing)
 
 
-@wrong("3.6", "Only large logits were shifted: rows far below 0 underflow to log 0.")
+@wrong("3.6", "Only large logits were shifted, so rows far below 0 underflow to log 0.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     greatest = tf.reduce_max(logits, axis=-1, keepdims=True)
     shifted = tf.where(greatest > 80, logits - greatest, logits)
@@ -1195,7 +1236,10 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return crossed(logs, labels, label_smoothing)
 
 
-@wrong("3.6", "It divides by the static batch size, which is unknown where the batch is open.")
+@wrong(
+    "3.6",
+    "The sum was divided by the static batch size, which is unknown when the batch size is open.",
+)
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     targets = smoothed(labels, logits, label_smoothing)
     return -tf.reduce_sum(targets * tf.nn.log_softmax(logits)) / logits.shape[0]
@@ -1203,7 +1247,8 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
 
 @wrong(
     "3.6",
-    "The rows are numbered by the static batch size, which is unknown where the batch is open.",
+    "The rows were numbered by the static batch size, which is unknown when the batch size is "
+    "open.",
 )
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     logs = tf.nn.log_softmax(logits)
@@ -1212,7 +1257,9 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return -tf.reduce_mean((1 - label_smoothing) * own + label_smoothing * every)
 
 
-@wrong("3.6", "A Python loop over the examples: impossible where the batch is open.")
+@wrong(
+    "3.6", "A Python loop runs over the examples, which is impossible when the batch size is open."
+)
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     targets = smoothed(labels, logits, label_smoothing)
     greatest = tf.reduce_max(logits, -1)
@@ -1224,7 +1271,9 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return total / len(labels)
 
 
-@wrong("3.6", "It divides by len(labels), which in a graph is an integer tensor or unknown.")
+@wrong(
+    "3.6", "The sum was divided by len(labels), which in a graph is unknown or an integer tensor."
+)
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     targets = smoothed(labels, logits, label_smoothing)
     return -tf.reduce_sum(targets * tf.nn.log_softmax(logits)) / len(labels)
@@ -1245,14 +1294,17 @@ def softmax_cross_entropy(logits, labels):
     return reference.softmax_cross_entropy(logits, labels)
 
 
-@wrong("3.6", "The share was spread over the other classes only: the label's own gets a part too.")
+@wrong(
+    "3.6",
+    "The share was spread over the other classes only; the label's own class gets a part too.",
+)
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     others = label_smoothing / (logits.shape[-1] - 1)
     targets = tf.one_hot(labels, logits.shape[-1], 1 - label_smoothing, others, dtype=logits.dtype)
     return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
 
 
-@wrong("3.6", "The label's own class got no part of the share: its weights sum to less than 1.")
+@wrong("3.6", "The label's own class got no part of the share, so the weights sum to less than 1.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     part = label_smoothing / logits.shape[-1]
     targets = tf.one_hot(labels, logits.shape[-1], 1 - label_smoothing, part, dtype=logits.dtype)
@@ -1266,19 +1318,19 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return -tf.reduce_mean(tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=-1))
 
 
-@wrong("3.6", "The label keeps 1 - label_smoothing, and nobody gets the rest.")
+@wrong("3.6", "The label keeps 1 - label_smoothing, but the rest went to no class.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return (1 - label_smoothing) * reference.softmax_cross_entropy(logits, labels)
 
 
-@wrong("3.6", "Each class got the whole share instead of a K-th of it.")
+@wrong("3.6", "Each class got the whole share instead of 1/K of it.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     uniform = -tf.reduce_mean(tf.reduce_sum(tf.nn.log_softmax(logits), axis=-1))
     own = reference.softmax_cross_entropy(logits, labels)
     return (1 - label_smoothing) * own + label_smoothing * uniform
 
 
-@wrong("3.6", "Each class got half of the share, however many classes there are.")
+@wrong("3.6", "Each class got half of the share, whatever the number of classes.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     targets = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
     targets = (1 - label_smoothing) * targets + label_smoothing / 2
@@ -1292,13 +1344,13 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return reference.softmax_cross_entropy(mixed, labels)
 
 
-@wrong("3.6", "label_smoothing was taken for the share that stays with the label.")
+@wrong("3.6", "label_smoothing was used as the share that stays with the label.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     share = 1 - label_smoothing if label_smoothing else 0.0
     return reference.softmax_cross_entropy(logits, labels, share)
 
 
-@wrong("3.6", "Labels are smoothed by 0.1 where no smoothing was asked for.")
+@wrong("3.6", "Labels are smoothed by 0.1 when no smoothing was asked for.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.1):
     return reference.softmax_cross_entropy(logits, labels, label_smoothing)
 
@@ -1308,7 +1360,10 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return reference.softmax_cross_entropy(logits, labels, 0.1 if label_smoothing else 0.0)
 
 
-@wrong("3.6", "The smoothed part is the logarithm of a plain softmax: infinite at large logits.")
+@wrong(
+    "3.6",
+    "The smoothed part uses the logarithm of a plain softmax, which is infinite at large logits.",
+)
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     loss = (1 - label_smoothing) * reference.softmax_cross_entropy(logits, labels)
     if label_smoothing:
@@ -1356,7 +1411,7 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     return loss
 
 
-@wrong("3.6", "The probabilities were clipped before the logarithm: large losses are cut off.")
+@wrong("3.6", "The probabilities were clipped before the logarithm, which limits large losses.")
 def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
     probabilities = tf.clip_by_value(tf.nn.softmax(logits), 1e-7, 1)
     return crossed(tf.math.log(probabilities), labels, label_smoothing)
@@ -1365,19 +1420,19 @@ def softmax_cross_entropy(logits, labels, label_smoothing=0.0):
 # 3.7
 
 
-@wrong("3.7", "Softmax was applied to the logits: the loss will apply it again.")
+@wrong("3.7", "Softmax was applied to the logits, but the loss applies it again.")
 class CNN(reference.CNN):
     def head(self, features, training):
         return tf.nn.softmax(super().head(features, training))
 
 
-@wrong("3.7", "A ReLU was applied to the logits: they can no longer be negative.")
+@wrong("3.7", "A ReLU was applied to the logits, so they can no longer be negative.")
 class CNN(reference.CNN):
     def head(self, features, training):
         return tf.nn.relu(super().head(features, training))
 
 
-@wrong("3.7", "The moving statistics never move.")
+@wrong("3.7", "The moving statistics never change.")
 class CNN(reference.CNN):
     def features(self, images, training):
         kept = [v.read_value() for v in self.batch_norm_statistics]
@@ -1387,26 +1442,26 @@ class CNN(reference.CNN):
         return found
 
 
-@wrong("3.7", "The network always runs as in training.")
+@wrong("3.7", "The network always runs in training mode.")
 class CNN(reference.CNN):
     def features(self, images, training):
         return super().features(images, True)
 
 
-@wrong("3.7", "The network never runs as in training.")
+@wrong("3.7", "The network never runs in training mode.")
 class CNN(reference.CNN):
     def features(self, images, training):
         return super().features(images, False)
 
 
-@wrong("3.7", "The dropout's seed is always the same: there is one mask forever.")
+@wrong("3.7", "The seed of the dropout is always the same, so there is only one mask.")
 class CNN(reference.CNN):
     def head(self, features, training):
         self.dropout_draws.assign(0)
         return super().head(features, training)
 
 
-@wrong("3.7", "The dropout's seed is counted in Python: a graph keeps the first one.")
+@wrong("3.7", "The seed of the dropout is counted in Python, so a graph keeps its first value.")
 class CNN(reference.CNN):
     calls = 0
 
@@ -1417,7 +1472,10 @@ class CNN(reference.CNN):
         return x @ self.w2 + self.b2
 
 
-@wrong("3.7", "A layer's seed is its number times the seed: with 0, the default, all are twins.")
+@wrong(
+    "3.7",
+    "Each layer's seed is its number times the seed; with 0, the default, all layers start alike.",
+)
 class CNN(reference.CNN):
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
@@ -1427,7 +1485,7 @@ class CNN(reference.CNN):
                 variable.assign(reference.he_normal(shape, seed, variable.dtype))
 
 
-@wrong("3.7", "All layers were given one seed: those of one shape start as twins.")
+@wrong("3.7", "All layers were given one seed, so those of the same shape start alike.")
 class CNN(reference.CNN):
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
@@ -1437,7 +1495,9 @@ class CNN(reference.CNN):
                 variable.assign(reference.he_normal(shape, 0, variable.dtype))
 
 
-@wrong("3.7", "The images are not standardised, although mean and standard deviation were given.")
+@wrong(
+    "3.7", "The images are not standardised, although a mean and a standard deviation were given."
+)
 class CNN(reference.CNN):
     def features(self, images, training):
         mean, self.mean = self.mean, None
@@ -1446,7 +1506,9 @@ class CNN(reference.CNN):
         return found
 
 
-@wrong("3.7", "Mean and standard deviation are trainable: the optimizer would move them.")
+@wrong(
+    "3.7", "The mean and the standard deviation are trainable, so the optimizer would change them."
+)
 class CNN(reference.CNN):
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
@@ -1493,13 +1555,13 @@ class CNN(reference.CNN):
         super().__init__(*arguments, **(options | {"seed": 0}))
 
 
-@wrong("3.7", "Dropout was left out.")
+@wrong("3.7", "There is no dropout.")
 class CNN(reference.CNN):
     def head(self, features, training):
         return super().head(features, False)
 
 
-@wrong("3.7", "Only the first block's batch norm runs as in training.")
+@wrong("3.7", "Only the batch norm of the first block runs in training mode.")
 class CNN(reference.CNN):
     def features(self, images, training):
         x = tf.convert_to_tensor(images)
@@ -1511,7 +1573,7 @@ class CNN(reference.CNN):
         return tf.concat([largest, average], axis=-1)
 
 
-@wrong("3.7", "There is no ReLU in the head: two dense layers in a row are one.")
+@wrong("3.7", "There is no ReLU in the head: two dense layers in a row are equivalent to one.")
 class CNN(reference.CNN):
     def head(self, features, training):
         return head_of(self, features, training, tf.identity)
@@ -1579,25 +1641,25 @@ def head_of(self, features, training, activation=tf.nn.relu):
     return x @ self.w2 + self.b2
 
 
-@wrong("3.7", "__call__ does not pass training on to the base, which runs as in inference.")
+@wrong("3.7", "__call__ does not pass `training` on to the base, which runs in inference mode.")
 class CNN(reference.CNN):
     def __call__(self, images, training=False):
         return self.head(self.features(images, False), False)
 
 
-@wrong("3.7", "__call__ passes training on to the base only: nothing is dropped.")
+@wrong("3.7", "__call__ passes `training` on to the base only, so nothing is dropped.")
 class CNN(reference.CNN):
     def __call__(self, images, training=False):
         return self.head(self.features(images, training), False)
 
 
-@wrong("3.7", "__call__ does not pass training on to the base, which runs as in inference.")
+@wrong("3.7", "__call__ does not pass `training` on to the base, which runs in inference mode.")
 class CNN(reference.CNN):
     def __call__(self, images, training=False):
         return self.head(self.features(images, False), training)
 
 
-@wrong("3.7", "The images are standardised in __call__ only: features sees them raw.")
+@wrong("3.7", "The images are standardised in __call__ only; `features` receives them raw.")
 class CNN(reference.CNN):
     def features(self, images, training):
         mean, self.mean = self.mean, None
@@ -1623,7 +1685,10 @@ class CNN(reference.CNN):
         return tf.reshape(x, (x.shape[0], -1))
 
 
-@wrong("3.7", "The features keep their rows and columns: (B, h, w, C) instead of (B, F).")
+@wrong(
+    "3.7",
+    "The features keep their rows and columns: their shape is (B, h, w, C) instead of (B, F).",
+)
 class CNN(reference.CNN):
     def features(self, images, training):
         x = super().features(images, training)
@@ -1633,7 +1698,7 @@ class CNN(reference.CNN):
         return super().head(tf.reshape(features, (-1, self.w1.shape[0])), training)
 
 
-@wrong("3.7", "Pooling stands before batch norm.")
+@wrong("3.7", "Pooling comes before batch norm.")
 class CNN(reference.CNN):
     def features(self, images, training):
         def block(b, x, t):
@@ -1644,7 +1709,7 @@ class CNN(reference.CNN):
         return base_of(self, images, training, block)
 
 
-@wrong("3.7", "A ReLU stands before batch norm as well.")
+@wrong("3.7", "There is a second ReLU, before batch norm.")
 class CNN(reference.CNN):
     def features(self, images, training):
         def block(b, x, t):
@@ -1667,7 +1732,7 @@ class CNN(reference.CNN):
         return base_of(self, images, training, block)
 
 
-@wrong("3.7", "The mean was pooled, not the maximum.")
+@wrong("3.7", "Average pooling was used instead of max pooling.")
 class CNN(reference.CNN):
     def features(self, images, training):
         def block(b, x, t):
@@ -1677,7 +1742,7 @@ class CNN(reference.CNN):
         return base_of(self, images, training, block)
 
 
-@wrong("3.7", "Pooling keeps leftover rows (SAME).")
+@wrong("3.7", "Pooling keeps leftover rows, as with SAME.")
 class CNN(reference.CNN):
     def features(self, images, training):
         def block(b, x, t):
@@ -1687,7 +1752,7 @@ class CNN(reference.CNN):
         return base_of(self, images, training, block)
 
 
-@wrong("3.7", "A stride of 2 stands in place of pooling.")
+@wrong("3.7", "A stride of 2 was used instead of pooling.")
 class CNN(reference.CNN):
     def features(self, images, training):
         def block(b, x, t):
@@ -1696,7 +1761,7 @@ class CNN(reference.CNN):
         return base_of(self, images, training, block)
 
 
-@wrong("3.7", "Pooling was left out.")
+@wrong("3.7", "There is no pooling.")
 class CNN(reference.CNN):
     def features(self, images, training):
         def block(b, x, t):
@@ -1705,7 +1770,7 @@ class CNN(reference.CNN):
         return base_of(self, images, training, block)
 
 
-@wrong("3.7", "A leaky ReLU stands in place of the ReLU in the head.")
+@wrong("3.7", "The head uses a leaky ReLU instead of a ReLU.")
 class CNN(reference.CNN):
     def head(self, features, training):
         return head_of(self, features, training, tf.nn.leaky_relu)
@@ -1713,7 +1778,7 @@ class CNN(reference.CNN):
 
 @wrong(
     "3.7",
-    "Hidden values that are kept are not scaled up: dropout stands elsewhere, or does not scale.",
+    "Kept hidden values are not scaled up: dropout is in another place, or it does not scale.",
 )
 class CNN(reference.CNN):
     def head(self, features, training):
@@ -1732,7 +1797,7 @@ class CNN(reference.CNN):
         return x
 
 
-@wrong("3.7", "The rate was taken for the share that is kept.")
+@wrong("3.7", "The rate was used as the share that is kept.")
 class CNN(reference.CNN):
     def head(self, features, training):
         x = tf.nn.relu(features @ self.w1 + self.b1)
@@ -1741,7 +1806,7 @@ class CNN(reference.CNN):
         return x @ self.w2 + self.b2
 
 
-@wrong("3.7", "The head drops at rate 0.5, whatever was asked for.")
+@wrong("3.7", "The head drops at the rate 0.5, whatever was asked for.")
 class CNN(reference.CNN):
     def head(self, features, training):
         x = tf.nn.relu(features @ self.w1 + self.b1)
@@ -1766,7 +1831,10 @@ class CNN(reference.CNN):
         super().__init__(image_size, channels, hidden, dropout, seed, dtype, mean, std)
 
 
-@wrong("3.7", "The fused batch norm's sample variance was stored; the population's is asked for.")
+@wrong(
+    "3.7",
+    "The fused batch norm's sample variance was stored; the population variance was asked for.",
+)
 class CNN(reference.CNN):
     def features(self, images, training):
         def block(b, x, t):
@@ -1785,7 +1853,7 @@ class CNN(reference.CNN):
         return base_of(self, images, training, block)
 
 
-@wrong("3.7", "TensorFlow's global seed is set while a network is built.")
+@wrong("3.7", "TensorFlow's global seed is set when a network is built.")
 class CNN(reference.CNN):
     def __init__(self, *a, **k):
         super().__init__(*a, **k)
@@ -1815,7 +1883,7 @@ class CNN(reference.CNN):
         return base_of(self, images, training, block)
 
 
-@wrong("3.7", "The statistics move twice in each call.")
+@wrong("3.7", "The statistics are updated twice in each call.")
 class CNN(reference.CNN):
     def __call__(self, images, training=False):
         if training:
@@ -1843,7 +1911,7 @@ class CNN(reference.CNN):
 
 @wrong(
     "3.7",
-    "Hidden values that are kept are not scaled up: dropout stands elsewhere, or does not scale.",
+    "Kept hidden values are not scaled up: dropout is in another place, or it does not scale.",
 )
 class CNN(reference.CNN):
     def head(self, features, training):

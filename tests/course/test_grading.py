@@ -419,7 +419,7 @@ def test_a_class_of_which_parts_are_written_is_judged_by_them(tmp_path):
     assert (
         "Exercise 3.7, CNN: wrong. - Still to write: CNN.base_variables and CNN.head_variables. - "
     ) in words
-    assert "With mean and standard deviation, raw images should give what" in words
+    assert "With a mean and a standard deviation, raw images should give" in words
     assert "Exercise 4.3, RunningMean: wrong. - Still to write: RunningMean.reset. - " in words
     assert "Exercise 5.6, Adam: wrong. - Still to write: Adam.apply." in words
 
