@@ -61,7 +61,7 @@ def results_of(augment, images, calls):
 
 def loss_over(epoch, dataset):
     """What an epoch returns, a float."""
-    return received.number(received.call(epoch, "the epoch", dataset), "the epoch's loss")
+    return received.number(received.call(epoch, "the epoch", dataset), "the loss of the epoch")
 
 
 # What the tests are given. Tensors are made inside functions: nothing of TensorFlow may run while
@@ -143,7 +143,7 @@ class TestCountTraces:
                 "each new dtype is a new trace",
             ),
             (lambda: [1, 2, 3, 2], 3, "each new Python number is a new trace"),
-            (lambda: [1.5, 2.5, 1.5], 2, "each new Python number is a new trace, a float as well"),
+            (lambda: [1.5, 2.5, 1.5], 2, "each new Python number is a new trace, also a float"),
         ],
         ids=["one shape", "2 shapes", "5 shapes", "dtypes", "ints", "floats"],
     )
@@ -152,13 +152,13 @@ class TestCountTraces:
         calls = [(value,) for value in values()]
         traces = count_traces(lambda x: x + x, calls)
         assert traces == expected, (
-            f"Over {len(calls)} calls count_traces returned {traces}, but {why}: {expected} in all."
+            f"For {len(calls)} calls, count_traces returned {traces}, not {expected}: {why}."
         )
 
     def test_counts_nothing_without_a_call(self):
         """`tf.function` alone traces nothing: it waits for arguments."""
         traces = count_traces(lambda x: x + x, [])
-        assert traces == 0, f"For an empty list of calls count_traces returned {traces}, not 0."
+        assert traces == 0, f"For an empty list of calls, count_traces returned {traces}, not 0."
 
     def test_passes_on_several_arguments(self):
         """A tuple of two is two arguments."""
@@ -168,10 +168,10 @@ class TestCountTraces:
             seen.append(f"({', '.join(map(received.described, arguments))})")
 
         count_traces(remember, [(1, 2), (3, 4)])
-        assert seen, "Over the calls (1, 2) and (3, 4) the function was never run."
+        assert seen, "For the calls (1, 2) and (3, 4), the function was never run."
         assert seen == ["(1, 2)", "(3, 4)"], (
-            "For the calls (1, 2) and (3, 4) the function was given"
-            f" {received.enumerated(seen)}: each is two arguments, as they are."
+            "For the calls (1, 2) and (3, 4), the function was given"
+            f" {received.enumerated(seen)}: pass each tuple on as two arguments, unchanged."
         )
 
     def test_traces_an_if_on_a_tensor(self):
@@ -184,7 +184,7 @@ class TestCountTraces:
 
         traces = count_traces(absolute, [(tf.constant(2.0),), (tf.constant(-2.0),)])
         assert traces == 1, (
-            f"A function with an if on a tensor was traced {traces} times, not once."
+            f"A function with an `if` on a tensor was traced {traces} times, not once."
         )
 
     def test_starts_each_count_afresh(self):
@@ -197,7 +197,8 @@ class TestCountTraces:
         counts = [count_traces(double, some) for some in calls]
         assert counts == [3, 1, 2], (
             f"Three counts of one function, over 3, 1 and 2 Python numbers, gave {counts}, not"
-            " [3, 1, 2]: in each count every new number is a new trace, whatever came before."
+            " [3, 1, 2]: in each count, every new number is a new trace, whatever was counted"
+            " before."
         )
 
 
@@ -211,7 +212,8 @@ class TestCompileClassifier:
         found = probabilities(classify, tf.ones((1, 6, 6, 3)))  # logits -1 and 1
         expected = np.array([1 / (1 + np.exp(-2.0))])
         assert received.distance(found, expected) <= 1e-5, (
-            f"For the logits -1 and 1 P came out as {received.compared(found, expected)}."
+            "For the logits -1 and 1, the probability came out as"
+            f" {received.compared(found, expected)}."
         )
 
     def test_returns_the_probability_of_class_1(self):
@@ -220,7 +222,7 @@ class TestCompileClassifier:
         expected = oracles.probability_of_class_1(model(images))
         found = probabilities(tf_function.compile_classifier(model, 4), images)
         assert received.distance(found, expected) <= 1e-6, (
-            "Of 5 probabilities, by a softmax over the classes, one came out as"
+            "One of 5 probabilities of class 1, by a softmax over the classes, came out as"
             f" {received.compared(found, expected)}."
         )
 
@@ -233,9 +235,9 @@ class TestCompileClassifier:
         traces = len([name for name, _ in model.calls if name == "features"])
         assert traces <= 1, (
             f"The model's Python code ran {traces} times for batches of 1, 7, 64 and 7 images; once"
-            " is enough where the signature leaves the batch size open."
+            " is enough if the signature leaves the batch size open."
         )
-        assert traces == 1, "The model itself never ran; does the classifier call it, or a copy?"
+        assert traces == 1, "The model itself never ran: does the classifier call it, or a copy?"
 
     def test_follows_every_weight(self):
         """Weights are variables: a change shows after the first call, in the statistics as well."""
@@ -265,7 +267,7 @@ class TestCompileClassifier:
         classify = tf_function.compile_classifier(model, 4)
         probabilities(classify, images_of(3, dtype=tf.float32))
         assert np.array_equal(before, model.moving_mean.numpy()), (
-            "Classifying changed the batch-norm statistics; call the model with training=False."
+            "Classifying changed the batch-norm statistics: call the model with training=False."
         )
 
     @pytest.mark.parametrize(
@@ -277,7 +279,8 @@ class TestCompileClassifier:
         found = probabilities(classify, tf.fill((1, 4, 4, 3), brightness))
         logits = [-1000, 1000] if expected else [1000, -1000]
         assert received.distance(found, [expected]) <= 1e-6, (
-            f"For logits of {logits} P came out as {received.compared(found, [expected])}."
+            f"For the logits {logits}, the probability came out as"
+            f" {received.compared(found, [expected])}."
         )
 
 
@@ -294,12 +297,12 @@ class TestRunningMean:
         mean.reset()
         found = mean_of(mean)
         assert found == 0, (
-            f"After update([2., 4.]) and reset() the mean is {received.compared(found, 0)}."
+            f"After update([2., 4.]) and reset(), the mean is {received.compared(found, 0)}."
         )
         mean.update(tf.constant([3.0, 6.0, 9.0]))
         found = mean_of(mean)
         assert abs(found - 6) <= 1e-6, (
-            "After update([2., 4.]) and reset() the mean of 3, 6 and 9 is"
+            "After update([2., 4.]) and reset(), the mean of 3, 6 and 9 is"
             f" {received.compared(found, 6)}."
         )
 
@@ -316,7 +319,7 @@ class TestRunningMean:
             update(tf.constant(values))
         found = mean_of(mean)
         assert abs(found - 7) <= 1e-6, (
-            "After the batches 1, 2, 3 | 4, 5, 6 | 28 the mean over all 7 values came out as"
+            "After the batches 1, 2, 3 | 4, 5, 6 | 28, the mean over all 7 values came out as"
             f" {received.compared(found, 7)}."
         )
 
@@ -336,7 +339,7 @@ class TestRunningMean:
         mean.update(tf.constant(values))
         found = mean_of(mean)
         assert abs(found - expected) <= 1e-9, (
-            f"After update({values}) the mean is {received.compared(found, expected)}."
+            f"After update({values}), the mean is {received.compared(found, expected)}."
         )
 
     def test_weighs_a_table_by_its_values(self):
@@ -346,8 +349,8 @@ class TestRunningMean:
         mean.update(tf.constant([11.0]))
         found = mean_of(mean)
         assert abs(found - 5) <= 1e-9, (
-            "After a table of 2 rows and 3 columns, with the mean 4, and after [11.] the mean over"
-            f" all 7 values came out as {received.compared(found, 5)}."
+            "After a batch of the shape (2, 3) with the mean 4, and then [11.], the mean over all 7"
+            f" values came out as {received.compared(found, 5)}."
         )
 
     def test_keeps_its_state_in_variables(self):
@@ -358,7 +361,7 @@ class TestRunningMean:
         before = received.number(result(), "the mean")
         mean.update(tf.constant([6.0]))
         after = received.number(result(), "the mean")
-        why = "" if before != after else ": a graph follows what is kept in a tf.Variable"
+        why = "" if before != after else ": a graph follows only what is kept in a tf.Variable"
         assert (before, after) == (0, 6), (
             f"A compiled result() returned {received.digits(before)} and, after update([6.]),"
             f" {received.digits(after)}, not 0 and 6{why}."
@@ -386,8 +389,8 @@ class TestRunningMean:
         found = mean_of(mean)
         where = "reset() in a graph" if compiled else "reset()"
         assert found == 15, (
-            f"After update([2., 4.]) in a graph, {where}, and update([10., 20.]) in the graph from"
-            f" before, the mean is {received.compared(found, 15)}."
+            f"After update([2., 4.]) in a graph, {where}, and update([10., 20.]) in the first"
+            f" graph, the mean is {received.compared(found, 15)}."
         )
 
     def test_two_means_do_not_share_their_state(self):
@@ -397,8 +400,8 @@ class TestRunningMean:
         second.update(tf.constant([30.0]))
         found = mean_of(first), mean_of(second)
         assert found == (3, 30), (
-            "Of two means one saw 2 and 4, the other one 30, but they returned"
-            f" {received.enumerated(map(received.digits, found))}."
+            "One mean was updated with 2 and 4, another with 30, but they returned"
+            f" {received.enumerated(map(received.digits, found))}: do they share their state?"
         )
 
     def test_ignores_an_empty_batch(self):
@@ -408,7 +411,7 @@ class TestRunningMean:
         mean.update(tf.zeros((0,)))
         found = mean_of(mean)
         assert abs(found - 4) <= 1e-9, (
-            f"After 3, 5 and an empty batch the mean is {received.compared(found, 4)}."
+            f"After 3, 5 and an empty batch, the mean is {received.compared(found, 4)}."
         )
 
     def test_does_not_hide_a_nan(self):
@@ -417,7 +420,8 @@ class TestRunningMean:
         mean.update(tf.constant([1.0, float("nan")]))
         found = mean_of(mean)
         assert np.isnan(found), (
-            f"The mean of 1 and NaN is {received.compared(found, np.nan)}; only of nothing is it 0."
+            f"The mean of 1 and NaN is {received.compared(found, np.nan)}; it is 0 only if there"
+            " are no values."
         )
 
 
@@ -432,9 +436,9 @@ class TestAverageOverViews:
         image = tf.repeat(image, 3, axis=-1)  # 1 2 above 3 4, in all channels
         found = average_over_views(lambda images: images[:, 0, 0, 0], image, views)
         assert received.distance(found, [expected]) <= 1e-9, (
-            f"With views={views}, the top left pixel of the image 1 2 above 3 4, on average, came"
-            f" out as {received.compared(found[0], expected)}. View k turns k times, against the"
-            " clock; view 4 + k mirrors first, then turns."
+            f"With views={views}, the mean of the top left pixel of the image 1 2 above 3 4 came"
+            f" out as {received.compared(found[0], expected)}. View k rotates k times,"
+            " counterclockwise; view 4 + k mirrors first, then rotates."
         )
 
     @pytest.mark.parametrize("views", range(1, 9))
@@ -444,9 +448,9 @@ class TestAverageOverViews:
         expected = oracles.average_over_views(weighted_sum, images, views)
         found = average_over_views(weighted_sum, images, views)
         assert received.distance(found, expected) <= 1e-9, (
-            f"With views={views} the mean over the views of 3 images came out as"
-            f" {received.compared(found, expected)}. View k turns k times; view 4 + k mirrors"
-            " first, then turns."
+            f"With views={views}, the mean over the views of 3 images came out as"
+            f" {received.compared(found, expected)}. View k rotates k times; view 4 + k mirrors"
+            " first, then rotates."
         )
 
     def test_averages_the_answers_and_not_the_views(self):
@@ -459,9 +463,8 @@ class TestAverageOverViews:
         expected = oracles.average_over_views(squared, images, 4)
         found = average_over_views(squared, images, 4)
         assert received.distance(found, expected) <= 1e-9, (
-            "For a classifier that is not linear the mean over 4 views came out as"
-            f" {received.compared(found, expected)}: each view is classified, then the answers are"
-            " averaged."
+            "For a classifier that is not linear, the mean over 4 views came out as"
+            f" {received.compared(found, expected)}: classify each view, then average the answers."
         )
 
     def test_is_traced_once_for_all_numbers_of_views(self):
@@ -485,9 +488,10 @@ class TestAverageOverViews:
                 f" {received.compared(found, expected)}."
             )
         traces = compiled.experimental_get_tracing_count()
-        assert traces == 1, f"views = 1, 4, 8 as tensors cost {traces} traces, not 1."
+        assert traces == 1, f"views = 1, 4, 8 as tensors caused {traces} traces, not 1."
         assert len(traced) <= 1, (
-            f"The classifier was traced {len(traced)} times; let the graph loop, not Python."
+            f"The classifier was traced {len(traced)} times: the loop must run in the graph, not in"
+            " Python."
         )
 
     @pytest.mark.parametrize("views", [0, 9, -1])
@@ -506,11 +510,12 @@ class TestMakeAugmenter:
         augment = tf_function.make_augmenter(2)
         white = augmented(augment, tf.ones((16, 8, 8, 3)))
         assert white.max() <= 1, (
-            f"White images reach {received.digits(white.max())}, outside [0, 1]."
+            f"White images became up to {received.digits(white.max())}, which is outside [0, 1]."
         )
         black = augmented(augment, tf.zeros((16, 8, 8, 3)))
         assert black.min() >= 0, (
-            f"Black images reach down to {received.digits(black.min())}, outside [0, 1]."
+            f"Black images became as low as {received.digits(black.min())}, which is outside"
+            " [0, 1]."
         )
 
     def test_keeps_each_image_in_its_place(self):
@@ -520,9 +525,9 @@ class TestMakeAugmenter:
         found = augmented(tf_function.make_augmenter(0), tf.constant(images)).mean(axis=(1, 2, 3))
         # Moved by one place, the darkest would differ by 0.47; a strong stain explains 0.35.
         assert np.all(np.abs(found / levels - 1) <= 0.35), (
-            "Of 16 images of a single grey each, from dark to bright, one came back with a"
-            f" brightness of {received.compared(found, levels)}: a jitter of the stain does not"
-            " explain that; another place in the batch would."
+            "Of 16 uniform grey images, from dark to bright, one came back with a brightness of"
+            f" {received.compared(found, levels)}: a jitter of the stain does not explain that, but"
+            " another position in the batch would."
         )
 
     def test_keeps_the_colours(self):
@@ -534,7 +539,7 @@ class TestMakeAugmenter:
             assert np.abs(found / colours - 1).max() <= 0.35, (
                 "Of images of a single colour each, one came back with a channel of"
                 f" {received.compared(found, colours)}: a jitter of the stain does not explain"
-                " that; exchanged channels or images would."
+                " that, but swapped channels or images would."
             )
 
     def test_turns_or_stains_each_image_by_itself(self):
@@ -543,19 +548,21 @@ class TestMakeAugmenter:
         copies = augmented(tf_function.make_augmenter(4), tf.repeat(image, 32, axis=0))
         flat = copies.reshape(32, -1)
         assert np.all(flat.max(axis=1) != flat.min(axis=1)), (
-            "An image came back in a single grey: a parasite would be lost."
+            "An image came back uniformly grey: a parasite would be lost."
         )
         views = [oracles.view(image, k)[0].ravel() for k in range(8)]
         likeness = np.array(
             [[np.corrcoef(copy.ravel(), view)[0, 1] for view in views] for copy in copies]
         )
         assert likeness.max(axis=1).min() >= 0.8, (
-            "An image came back that is like none of its 8 symmetries: a parasite may be lost."
+            "An image came back that is not similar to any of its 8 symmetries: a parasite may be"
+            " lost."
         )
         kinds = len(set(likeness.argmax(axis=1).tolist()))
         stains = len(np.unique(copies.mean(axis=(1, 2)).round(5), axis=0))
         assert max(kinds, stains) >= 2, (
-            "32 copies of one image came back in one symmetry and one stain: draw for each image."
+            "32 copies of one image came back with the same symmetry and the same stain: draw for"
+            " each image."
         )
 
     def test_draws_anew_in_every_call(self):
@@ -563,9 +570,9 @@ class TestMakeAugmenter:
         images = images_of(32, size=8, dtype=tf.float32)
         found = results_of(tf_function.make_augmenter(3), images, 6)
         different = len({result.tobytes() for result in found})
-        why = ": what Python draws is drawn once, while the graph is traced" * (different == 1)
+        why = ": what Python draws is drawn only once, during tracing" * (different == 1)
         assert different == 6, (
-            f"Among the results of 6 calls on one batch {different} are different{why}."
+            f"Number of different results in 6 calls on one batch: {different}, not 6{why}."
         )
 
     def test_draws_both_symmetries_and_stains_anew(self):
@@ -580,13 +587,13 @@ class TestMakeAugmenter:
         turned = any(place != [1] * 64 for place in places)
         different = len(set(map(str, places)))
         assert different == 4 or not turned, (
-            f"Among the ways in which 4 calls turned 64 images {different} are different."
+            f"In 4 calls, 64 images got {different} different sets of orientations, not 4."
         )
         grey = tf.fill((16, 4, 4, 3), 0.5)  # which no symmetry changes
         stains = {result.tobytes() for result in results_of(augment, grey, 4)}
         stained = stains != {np.asarray(grey).tobytes()}
         assert len(stains) == 4 or not stained, (
-            f"Among the ways in which 4 calls stained grey images {len(stains)} are different."
+            f"In 4 calls, grey images got {len(stains)} different sets of stains, not 4."
         )
 
     def test_never_repeats_its_draws(self):
@@ -595,7 +602,7 @@ class TestMakeAugmenter:
         found = results_of(tf_function.make_augmenter(5), images, 40)
         different = len({result.tobytes() for result in found})
         assert different == 40, (
-            f"Among the results of 40 calls on one batch {different} are different."
+            f"Number of different results in 40 calls on one batch: {different}, not 40."
         )
 
     def test_depends_on_nothing_but_the_seed(self):
@@ -609,11 +616,11 @@ class TestMakeAugmenter:
             found.append(augmented(again, images))
             augmented(other, images)
         assert np.array_equal(expected, found), (
-            "A second augmenter with the seed 5, used in turn with one of another seed, drew"
-            " otherwise than the first: its draws depend on its seed and its own calls only."
+            "A second augmenter with the seed 5, used alternately with one of another seed, drew"
+            " differently from the first: the draws must depend only on its seed and its own calls."
         )
         assert tf.random.get_global_generator() is global_generator, (
-            "The global generator was replaced."
+            "TensorFlow's global generator was replaced."
         )
 
     def test_takes_an_open_batch(self):
@@ -640,11 +647,11 @@ class TestMakeAugmenter:
 
         monkeypatch.setattr(tf.Graph, "__init__", make_graph_and_count)
         augmented(augment, images)
-        assert graphs, "The first call of a new augmenter made no graph: nothing was compiled."
+        assert graphs, "The first call of a new augmenter did not make a graph: it is not compiled."
         graphs.clear()
         for _ in range(2):
             augmented(augment, images)
-        assert not graphs, f"Two more calls with one shape made {len(graphs)} more graphs."
+        assert not graphs, f"Two more calls with the same shape made {len(graphs)} more graphs."
 
 
 @pytest.mark.exercise("4.6")
@@ -655,8 +662,8 @@ class TestCompileEpoch:
         """Losses 0 to 8 in batches of 4, 4 and 1: the mean is 4, the mean of the means is 5."""
         found = loss_over(tf_function.compile_epoch(mean_pixel), numbered_batches([4, 4, 1]))
         assert abs(found - 4) <= 1e-6, (
-            "Over 9 examples with the losses 0 to 8, in batches of 4, 4 and 1, the epoch's loss is"
-            f" {received.compared(found, 4)}."
+            "For 9 examples with the losses 0 to 8, in batches of 4, 4 and 1, the loss of the epoch"
+            f" is {received.compared(found, 4)}."
         )
 
     def test_is_that_of_the_dataset_it_is_given(self):
@@ -672,7 +679,7 @@ class TestCompileEpoch:
         seen.assign(0)
         found = loss_over(epoch, numbered_batches([4, 4], first=10))
         assert seen.numpy() == sum(range(10, 18)), (
-            "In a second epoch over another data set, with the labels 10 to 17, the step was given"
+            "In a second epoch over another dataset, with the labels 10 to 17, the step was given"
             f" labels that add up to {seen.numpy()}, not 108."
         )
         assert abs(found - 13.5) <= 1e-6, (
@@ -700,7 +707,7 @@ class TestCompileEpoch:
             f"The step's Python code ran {runs_of_the_first} times in the first epoch, over 4"
             " batches: loop over the dataset inside the tf.function."
         )
-        assert len(python_runs) == runs_of_the_first, "A later epoch was traced again."
+        assert len(python_runs) == runs_of_the_first, "A later epoch was traced anew."
 
     def test_takes_the_batches_in_order(self):
         """Training is a sequence: each step starts from the weights of the one before."""
@@ -711,7 +718,7 @@ class TestCompileEpoch:
             return tf.reduce_mean(images)
 
         loss_over(tf_function.compile_epoch(step), numbered_batches([2, 2, 2, 2, 2, 1]))
-        assert seen.numpy() == 123456, f"Batches 1 to 6 were taken in the order {seen.numpy()}."
+        assert seen.numpy() == 123456, f"Batches 1 to 6 came in the order {seen.numpy()}."
 
     def test_does_not_trace_another_dataset_of_the_kind(self):
         """Each epoch may bring a dataset of its own."""
@@ -726,7 +733,7 @@ class TestCompileEpoch:
         runs_of_the_first = len(python_runs)
         loss_over(epoch, numbered_batches([2, 2]))
         assert len(python_runs) == runs_of_the_first, (
-            "A second dataset of the kind was traced again."
+            "A second dataset of the same structure was traced anew."
         )
 
     def test_does_not_fetch_batches_in_python(self, monkeypatch):
@@ -762,8 +769,8 @@ class TestCompileEpoch:
         ).batch(4)
         found = loss_over(tf_function.compile_epoch(mean_pixel), dataset)
         assert abs(found - 41 / 9) <= 1e-5, (
-            "Over a filtered dataset, whose cardinality is unknown, with the losses 0 to 9 but for"
-            f" 4, the epoch's loss is {received.compared(found, 41 / 9)}."
+            "For a filtered dataset of unknown cardinality, with the losses 0 to 9 except 4, the"
+            f" loss of the epoch is {received.compared(found, 41 / 9)}."
         )
 
     def test_reads_the_dataset_anew_in_each_epoch(self):
@@ -775,7 +782,7 @@ class TestCompileEpoch:
         epoch = tf_function.compile_epoch(mean_pixel)
         first, second = loss_over(epoch, dataset), loss_over(epoch, dataset)
         assert first != second, (
-            f"Two passes over data that are drawn anew both gave {received.digits(first)}."
+            f"The dataset is drawn anew in each pass, but two epochs gave {received.digits(first)}."
         )
 
 

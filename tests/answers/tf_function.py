@@ -17,20 +17,24 @@ def count_traces(function, calls):
     return len(calls)
 
 
-@wrong("4.1", "Each call was counted: all must be of one tf.function, whose traces are counted.")
+@wrong(
+    "4.1", "The calls were counted: all calls must go to one tf.function, whose traces are counted."
+)
 def count_traces(function, calls):
     for arguments in calls:
         tf.function(function)(*arguments)
     return len(calls)
 
 
-@wrong("4.1", "The last count was kept for the next: each count must start afresh.")
+@wrong("4.1", "The last count was carried over to the next; each count must start from 0.")
 def count_traces(function, calls, so_far=[0]):
     so_far[0] += reference.count_traces(function, calls)
     return so_far[0]
 
 
-@wrong("4.1", "Each call was counted: all must be of one tf.function, whose traces are counted.")
+@wrong(
+    "4.1", "The calls were counted: all calls must go to one tf.function, whose traces are counted."
+)
 def count_traces(function, calls):
     runs = []
 
@@ -43,7 +47,7 @@ def count_traces(function, calls):
     return len(runs)
 
 
-@wrong("4.1", "Retracing was reduced by an option, which hides what was to be counted.")
+@wrong("4.1", "Retracing was reduced by an option, which hides what should be counted.")
 def count_traces(function, calls):
     compiled = tf.function(function, reduce_retracing=True)
     for arguments in calls:
@@ -51,17 +55,25 @@ def count_traces(function, calls):
     return compiled.experimental_get_tracing_count()
 
 
-@wrong("4.1", "Different arguments were counted; tensors of one shape share a trace.")
+@wrong(
+    "4.1",
+    "The different arguments were counted, but tensors of the same shape and dtype share a trace.",
+)
 def count_traces(function, calls):
     return len({str(arguments) for arguments in calls})
 
 
-@wrong("4.1", "Python numbers were turned into tensors first, which saves their traces.")
+@wrong(
+    "4.1",
+    "Python numbers were converted to tensors first, so their traces are missing from the count.",
+)
 def count_traces(function, calls):
     return reference.count_traces(function, [tuple(map(tf.constant, args)) for args in calls])
 
 
-@wrong("4.1", "AutoGraph was switched off: a function with an if on a tensor cannot be traced.")
+@wrong(
+    "4.1", "AutoGraph was switched off, so a function with an `if` on a tensor cannot be traced."
+)
 def count_traces(function, calls):
     compiled = tf.function(function, autograph=False)
     for arguments in calls:
@@ -69,7 +81,7 @@ def count_traces(function, calls):
     return compiled.experimental_get_tracing_count()
 
 
-@wrong("4.1", "The list of calls was used up.")
+@wrong("4.1", "The caller's list of calls was emptied.")
 def count_traces(function, calls):
     compiled = tf.function(function)
     while calls:
@@ -77,12 +89,12 @@ def count_traces(function, calls):
     return compiled.experimental_get_tracing_count()
 
 
-@wrong("4.1", "A tensor came back instead of an int.")
+@wrong("4.1", "A tensor was returned instead of an int.")
 def count_traces(function, calls):
     return tf.constant(reference.count_traces(function, calls))
 
 
-@wrong("4.1", "Different shapes were counted; a dtype makes a new trace as well.")
+@wrong("4.1", "The different shapes were counted, but another dtype makes a new trace too.")
 def count_traces(function, calls):
     def key(a):
         return (tuple(a.shape),) if tf.is_tensor(a) else a
@@ -92,7 +104,10 @@ def count_traces(function, calls):
     return len({tuple(map(key, arguments)) for arguments in calls})
 
 
-@wrong("4.1", "Python floats were turned into tensors first, which saves their traces.")
+@wrong(
+    "4.1",
+    "Python floats were converted to tensors first, so their traces are missing from the count.",
+)
 def count_traces(function, calls):
     return reference.count_traces(
         function,
@@ -103,7 +118,10 @@ def count_traces(function, calls):
     )
 
 
-@wrong("4.1", "A function that was counted before stayed compiled: each count must start afresh.")
+@wrong(
+    "4.1",
+    "A function counted before stayed compiled; each count must start with a new tf.function.",
+)
 def count_traces(function, calls, compiled={}):
     kept = compiled.setdefault(function, tf.function(function))
     for arguments in calls:
@@ -133,7 +151,9 @@ def count_traces(function, calls):
     return len(traces)
 
 
-@wrong("4.1", "Each call was counted: all must be of one tf.function, whose traces are counted.")
+@wrong(
+    "4.1", "The calls were counted: all calls must go to one tf.function, whose traces are counted."
+)
 def count_traces(function, calls):
     count = tf.Variable(0)
 
@@ -154,12 +174,12 @@ def spec_of(model, size, batch=None):
     return tf.TensorSpec((batch, size, size, 3), model.trainable_variables[0].dtype)
 
 
-@wrong("4.2", "No signature: every batch size is traced anew.")
+@wrong("4.2", "There is no signature, so every batch size is traced anew.")
 def compile_classifier(model, image_size):
     return tf.function(lambda images: tf.nn.softmax(model(images, training=False))[:, 1])
 
 
-@wrong("4.2", "The probability of the other class came back.")
+@wrong("4.2", "The probability of the other class was returned.")
 def compile_classifier(model, image_size):
     return tf.function(
         lambda images: tf.nn.softmax(model(images, training=False))[:, 0],
@@ -167,7 +187,7 @@ def compile_classifier(model, image_size):
     )
 
 
-@wrong("4.2", "The logits came back instead of a probability.")
+@wrong("4.2", "The logits were returned instead of a probability.")
 def compile_classifier(model, image_size):
     return tf.function(
         lambda images: model(images, training=False)[:, 1],
@@ -183,7 +203,7 @@ def compile_classifier(model, image_size):
     )
 
 
-@wrong("4.2", "The softmax was taken over the batch.")
+@wrong("4.2", "The softmax was taken over the batch instead of the classes.")
 def compile_classifier(model, image_size):
     return tf.function(
         lambda images: tf.nn.softmax(model(images, training=False), axis=0)[:, 1],
@@ -196,7 +216,9 @@ def compile_classifier(model, image_size):
     return lambda images: tf.nn.softmax(model(images, training=False))[:, 1]
 
 
-@wrong("4.2", "The weights were built into the graph as constants: they no longer change.")
+@wrong(
+    "4.2", "The weights were built into the graph as constants, so later changes have no effect."
+)
 def compile_classifier(model, image_size):
     values = [v.numpy() for v in model.variables]
 
@@ -212,7 +234,7 @@ def compile_classifier(model, image_size):
     return tf.function(frozen, input_signature=[spec_of(model, image_size)])
 
 
-@wrong("4.2", "Both probabilities came back: a column too many.")
+@wrong("4.2", "Both probabilities were returned, which is one column too many.")
 def compile_classifier(model, image_size):
     return tf.function(
         lambda images: tf.nn.softmax(model(images, training=False)),
@@ -220,7 +242,7 @@ def compile_classifier(model, image_size):
     )
 
 
-@wrong("4.2", "The decision came back instead of the probability.")
+@wrong("4.2", "The decision was returned instead of the probability.")
 def compile_classifier(model, image_size):
     classify = reference.compile_classifier(model, image_size)
     return tf.function(
@@ -228,7 +250,7 @@ def compile_classifier(model, image_size):
     )
 
 
-@wrong("4.2", "The signature's dtype is fixed at float64: a float32 network cannot be called.")
+@wrong("4.2", "The signature's dtype is fixed at float64, so a float32 network cannot be called.")
 def compile_classifier(model, image_size):
     return tf.function(
         lambda images: tf.nn.softmax(model(images, training=False))[:, 1],
@@ -236,7 +258,7 @@ def compile_classifier(model, image_size):
     )
 
 
-@wrong("4.2", "It asks the model for a dtype attribute, which CNN does not have.")
+@wrong("4.2", "The model was asked for an attribute `dtype`, which CNN does not have.")
 def compile_classifier(model, image_size):
     return tf.function(
         lambda images: tf.nn.softmax(model(images, training=False))[:, 1],
@@ -244,7 +266,7 @@ def compile_classifier(model, image_size):
     )
 
 
-@wrong("4.2", "A softmax written naively: NaN at large logits.")
+@wrong("4.2", "A plain softmax was written out, which is NaN at large logits.")
 def compile_classifier(model, image_size):
     @tf.function(input_signature=[spec_of(model, image_size)])
     def classify(images):
@@ -270,7 +292,7 @@ def compile_classifier(model, image_size):
     return classify
 
 
-@wrong("4.2", "All axes were squeezed: one image alone gives a scalar.")
+@wrong("4.2", "All axes were squeezed, so a batch of one image gives a scalar.")
 def compile_classifier(model, image_size):
     inner = reference.compile_classifier(model, image_size)
     return lambda images: tf.squeeze(inner(images))
@@ -281,7 +303,7 @@ def compile_classifier(model, image_size):
     return reference.compile_classifier(model, 4)
 
 
-@wrong("4.2", "The model itself was compiled: the logits come back.")
+@wrong("4.2", "The model itself was compiled, so the logits are returned.")
 def compile_classifier(model, image_size):
     return tf.function(model, input_signature=[spec_of(model, image_size)])
 
@@ -304,12 +326,12 @@ def compile_classifier(model, image_size):
     return classify
 
 
-@wrong("4.2", "Nothing came back: the return is missing.")
+@wrong("4.2", "Nothing was returned: the `return` is missing.")
 def compile_classifier(model, image_size):
     reference.compile_classifier(model, image_size)
 
 
-@wrong("4.2", "The probabilities came back as a NumPy array.")
+@wrong("4.2", "The probabilities were returned as a NumPy array.")
 def compile_classifier(model, image_size):
     classify = reference.compile_classifier(model, image_size)
     return lambda images: classify(images).numpy()
@@ -344,7 +366,7 @@ def compile_classifier(model, image_size):
     return reference.compile_classifier(copy.deepcopy(model), image_size)
 
 
-@wrong("4.2", "The sigmoid of one logit was taken, whatever the other is.")
+@wrong("4.2", "The sigmoid of one logit was taken, whatever the other logit is.")
 def compile_classifier(model, image_size):
     return tf.function(
         lambda images: tf.sigmoid(model(images, training=False)[:, 1]),
@@ -355,13 +377,13 @@ def compile_classifier(model, image_size):
 # 4.3
 
 
-@wrong("4.3", "The mean of the batch means: a short last batch weighs too much.")
+@wrong("4.3", "The means of the batches were averaged, so a short last batch counts too much.")
 class RunningMean(reference.RunningMean):
     def update(self, values):
         super().update(tf.reduce_mean(tf.cast(values, tf.float64))[None])
 
 
-@wrong("4.3", "The state is kept in Python: in a graph it changes once, while the graph is traced.")
+@wrong("4.3", "The state is kept in Python, so in a graph it changes only once, during tracing.")
 class RunningMean(tf.Module):
     def __init__(self):
         super().__init__()
@@ -378,7 +400,7 @@ class RunningMean(tf.Module):
         self.total, self.count = tf.constant(0.0, tf.float64), tf.constant(0.0, tf.float64)
 
 
-@wrong("4.3", "Only the last values count.")
+@wrong("4.3", "Only the values of the last update count.")
 class RunningMean(reference.RunningMean):
     def update(self, values):
         self.reset()
@@ -391,19 +413,19 @@ class RunningMean(reference.RunningMean):
         return self.total / self.count
 
 
-@wrong("4.3", "Reset forgets the total, but not the number of values.")
+@wrong("4.3", "reset sets the total to 0, but not the number of values.")
 class RunningMean(reference.RunningMean):
     def reset(self):
         self.total.assign(0.0)
 
 
-@wrong("4.3", "Reset does nothing.")
+@wrong("4.3", "reset does nothing.")
 class RunningMean(reference.RunningMean):
     def reset(self):
         pass
 
 
-@wrong("4.3", "The sum came back instead of the mean.")
+@wrong("4.3", "The sum was returned instead of the mean.")
 class RunningMean(reference.RunningMean):
     def result(self):
         return tf.identity(self.total)
@@ -416,7 +438,7 @@ class RunningMean(reference.RunningMean):
         self.count.assign_add(1.0)
 
 
-@wrong("4.3", "One value of each batch was added, but not counted.")
+@wrong("4.3", "One value of each batch was added to the sum, but not counted.")
 class RunningMean(reference.RunningMean):
     def update(self, values):
         values = tf.cast(values, tf.float64)
@@ -441,20 +463,20 @@ class RunningMean(reference.RunningMean):
         self.count.assign_add(tf.cast(rows, tf.float64))
 
 
-@wrong("4.3", "len() counts the first axis only, and a scalar has none.")
+@wrong("4.3", "len() counts the first axis only, and a scalar does not have one.")
 class RunningMean(reference.RunningMean):
     def update(self, values):
         self.total.assign_add(tf.reduce_sum(tf.cast(values, tf.float64)))
         self.count.assign_add(tf.cast(len(values), tf.float64))
 
 
-@wrong("4.3", "reset makes new variables, which graphs traced before do not see.")
+@wrong("4.3", "reset makes new variables, which graphs traced before do not use.")
 class RunningMean(reference.RunningMean):
     def reset(self):
         self.__init__()
 
 
-@wrong("4.3", "reset makes new variables, which graphs traced before do not see.")
+@wrong("4.3", "reset makes new variables, which graphs traced before do not use.")
 class RunningMean(reference.RunningMean):
     def reset(self):
         self.total = tf.Variable(0.0, dtype=tf.float64, trainable=False)
@@ -483,7 +505,7 @@ class RunningMean:
     )
 
 
-@wrong("4.3", "The mean of an empty batch is NaN, and stays in the sum.")
+@wrong("4.3", "The mean of an empty batch is NaN, which stays in the sum.")
 class RunningMean(reference.RunningMean):
     def update(self, values):
         values = tf.cast(values, tf.float64)
@@ -508,7 +530,7 @@ class RunningMean(reference.RunningMean):
             super().reset()
 
 
-@wrong("4.3", "The mean of each row was taken: rows are counted, not values.")
+@wrong("4.3", "The mean of each row was taken, so rows are counted, not values.")
 class RunningMean(reference.RunningMean):
     def update(self, values):
         values = tf.cast(values, tf.float64)
@@ -518,14 +540,14 @@ class RunningMean(reference.RunningMean):
         self.count.assign_add(tf.cast(tf.shape(values)[0], tf.float64))
 
 
-@wrong("4.3", "A table counts as one value for each of its rows.")
+@wrong("4.3", "In a batch with two axes, each row counts as a single value.")
 class RunningMean(reference.RunningMean):
     def update(self, values):
         values = tf.cast(values, tf.float64)
         super().update(tf.reduce_mean(values, axis=-1) if len(values.shape) > 1 else values)
 
 
-@wrong("4.3", "Absolute values were taken.")
+@wrong("4.3", "The absolute values were averaged.")
 class RunningMean(reference.RunningMean):
     def update(self, values):
         super().update(tf.abs(tf.cast(values, tf.float64)))
@@ -539,7 +561,7 @@ class RunningMean(reference.RunningMean):
         self.count.assign_add(tf.cast(tf.math.count_nonzero(values), tf.float64))
 
 
-@wrong("4.3", "All running means shared their variables.")
+@wrong("4.3", "All running means share their variables.")
 class RunningMean(reference.RunningMean):
     def __init__(self, shared={}):
         super().__init__()
@@ -549,20 +571,20 @@ class RunningMean(reference.RunningMean):
         self.count.assign(0.0)
 
 
-@wrong("4.3", "A mean of NaN became 0, which hides a loss that has diverged.")
+@wrong("4.3", "A mean of NaN was replaced by 0, which hides a loss that has diverged.")
 class RunningMean(reference.RunningMean):
     def result(self):
         mean = self.total / self.count
         return tf.where(tf.math.is_nan(mean), tf.zeros_like(mean), mean)
 
 
-@wrong("4.3", "The mean has an axis: a list of one number came back.")
+@wrong("4.3", "The mean has an axis: an array of one number was returned.")
 class RunningMean(reference.RunningMean):
     def result(self):
         return super().result()[None]
 
 
-@wrong("4.3", "The sum and the number of values came back, not their quotient.")
+@wrong("4.3", "The sum and the number of values were returned, not their quotient.")
 class RunningMean(reference.RunningMean):
     def result(self):
         return self.total.read_value(), self.count.read_value()
@@ -644,7 +666,7 @@ def loop(classify, images, views, view_of=true_view, scale=None, dtype=None, bat
     return total / tf.cast(views if scale is None else scale, dtype)
 
 
-@wrong("4.4", "The loop is Python's: classify is traced eight times.")
+@wrong("4.4", "The loop runs in Python, so classify is traced eight times.")
 def average_over_views(classify, images, views):
     images = square_views(images, views)
     answers = tf.stack([classify(true_view(images, tf.constant(k))) for k in range(8)])
@@ -652,7 +674,7 @@ def average_over_views(classify, images, views):
     return tf.reduce_sum(mask * answers, axis=0) / tf.cast(views, answers.dtype)
 
 
-@wrong("4.4", "Views 4 to 7 were not mirrored: only four views are different.")
+@wrong("4.4", "Views 4 to 7 were not mirrored, so only four views differ.")
 def average_over_views(classify, images, views):
     return loop(classify, images, views, lambda x, k: tf.image.rot90(x, k % 4))
 
@@ -666,7 +688,7 @@ def average_over_views(classify, images, views):
     return loop(classify, images, views, view)
 
 
-@wrong("4.4", "The views come in another order: plain and mirrored alternate.")
+@wrong("4.4", "The views are in another order: plain and mirrored ones alternate.")
 def average_over_views(classify, images, views):
     def view(images, k):
         flipped = tf.cond(k % 2 < 1, lambda: images, lambda: tf.image.flip_left_right(images))
@@ -675,7 +697,7 @@ def average_over_views(classify, images, views):
     return loop(classify, images, views, view)
 
 
-@wrong("4.4", "The sum was divided by 8 whatever the number of views.")
+@wrong("4.4", "The sum was divided by 8, whatever the number of views.")
 def average_over_views(classify, images, views):
     return loop(classify, images, views, scale=8)
 
@@ -685,7 +707,7 @@ def average_over_views(classify, images, views):
     return loop(classify, images, views, scale=1)
 
 
-@wrong("4.4", "The images were turned in the other direction.")
+@wrong("4.4", "The images were rotated in the other direction.")
 def average_over_views(classify, images, views):
     def view(images, k):
         flipped = tf.cond(k < 4, lambda: images, lambda: tf.image.flip_left_right(images))
@@ -694,12 +716,12 @@ def average_over_views(classify, images, views):
     return loop(classify, images, views, view)
 
 
-@wrong("4.4", "The image as it is was classified in the place of each of its views.")
+@wrong("4.4", "The original image was classified in place of each of its views.")
 def average_over_views(classify, images, views):
     return loop(classify, images, views, lambda images, k: images)
 
 
-@wrong("4.4", "One view too many was taken.")
+@wrong("4.4", "One view too many was used.")
 def average_over_views(classify, images, views):
     images = square_views(images, views)
     more = tf.minimum(tf.cast(views, tf.int32) + 1, 8)
@@ -707,7 +729,8 @@ def average_over_views(classify, images, views):
 
 
 @wrong(
-    "4.4", "The sum started from the static batch size, which is unknown where the batch is open."
+    "4.4",
+    "The sum starts from the static batch size, which is unknown when the batch size is open.",
 )
 def average_over_views(classify, images, views):
     return loop(classify, images, views, batch_of=lambda x: x.shape)
@@ -738,13 +761,13 @@ def average_over_views(classify, images, views):
     return tf.reduce_mean(found, axis=0)
 
 
-@wrong("4.4", "The views were averaged and then classified; the answers are to be averaged.")
+@wrong("4.4", "The views were averaged and then classified; the answers should be averaged.")
 def average_over_views(classify, images, views):
     mean = reference.average_over_views(lambda view: view, images, views)
     return classify(mean)
 
 
-@wrong("4.4", "Views 4 to 7 were turned first and mirrored then.")
+@wrong("4.4", "Views 4 to 7 were rotated first and then mirrored.")
 def average_over_views(classify, images, views):
     def view(images, k):
         turned = tf.image.rot90(images, k % 4)
@@ -753,12 +776,12 @@ def average_over_views(classify, images, views):
     return loop(classify, images, views, view)
 
 
-@wrong("4.4", "The mean was taken over the batch as well.")
+@wrong("4.4", "The mean was taken over the batch too.")
 def average_over_views(classify, images, views):
     return tf.reduce_mean(reference.average_over_views(classify, images, views))
 
 
-@wrong("4.4", "The sum and the number of views came back.")
+@wrong("4.4", "The number of views was returned along with the mean.")
 def average_over_views(classify, images, views):
     return reference.average_over_views(classify, images, views), views
 
@@ -806,9 +829,7 @@ def augmenter_with(seed, change):
     return augment
 
 
-@wrong(
-    "4.5", "Every call draws the same: with one seed, or with one drawn while the graph was traced."
-)
+@wrong("4.5", "Every call draws the same: it uses one seed, or one that was drawn during tracing.")
 def make_augmenter(seed):
     rng = np.random.default_rng(seed)
 
@@ -820,9 +841,7 @@ def make_augmenter(seed):
     return augment
 
 
-@wrong(
-    "4.5", "Every call draws the same: with one seed, or with one drawn while the graph was traced."
-)
+@wrong("4.5", "Every call draws the same: it uses one seed, or one that was drawn during tracing.")
 def make_augmenter(seed):
     @tf.function
     def augment(images):
@@ -839,12 +858,12 @@ def make_augmenter(seed):
     return reference.make_augmenter(int(np.random.SeedSequence().entropy % 2**31))
 
 
-@wrong("4.5", "There is one augmenter for all: a second one does not start afresh.")
+@wrong("4.5", "All calls return the same augmenter, so a second one does not start anew.")
 def make_augmenter(seed, shared={}):
     return shared.setdefault("one", reference.make_augmenter(seed))
 
 
-@wrong("4.5", "The augmentation is not compiled: it runs operation by operation.")
+@wrong("4.5", "The augmentation is not compiled, so it runs operation by operation.")
 def make_augmenter(seed):
     generator = tf.random.Generator.from_seed(seed)
 
@@ -855,7 +874,7 @@ def make_augmenter(seed):
     return augment
 
 
-@wrong("4.5", "A whole batch is turned alike: one draw for all its images.")
+@wrong("4.5", "The whole batch is rotated alike: there is one draw for all its images.")
 def make_augmenter(seed):
     generator = tf.random.Generator.from_seed(seed)
 
@@ -867,7 +886,7 @@ def make_augmenter(seed):
     return augment
 
 
-@wrong("4.5", "The images changed places in the batch: the labels no longer fit.")
+@wrong("4.5", "The images changed places in the batch, so they no longer match their labels.")
 def make_augmenter(seed):
     inner = reference.make_augmenter(seed)
     return tf.function(lambda images: tf.reverse(inner(images), [0]))
@@ -878,7 +897,7 @@ def make_augmenter(seed):
     return tf.function(lambda images: tf.identity(images))
 
 
-@wrong("4.5", "TensorFlow's global seed is set: whoever sets it next changes the draws.")
+@wrong("4.5", "TensorFlow's global seed is set, so other code that sets it changes the draws.")
 def make_augmenter(seed):
     tf.random.set_seed(seed)
 
@@ -890,7 +909,7 @@ def make_augmenter(seed):
     return augment
 
 
-@wrong("4.5", "One turn and one stain were drawn for the whole batch.")
+@wrong("4.5", "One rotation and one stain were drawn for the whole batch.")
 def make_augmenter(seed):
     def change(x, s):
         k = tf.random.stateless_uniform((), s[:, 0], 0, 4, tf.int32)
@@ -900,7 +919,7 @@ def make_augmenter(seed):
     return augmenter_with(seed, change)
 
 
-@wrong("4.5", "In half of the images the last axis was reversed: RGB becomes BGR.")
+@wrong("4.5", "In half of the images the last axis was reversed, so RGB becomes BGR.")
 def make_augmenter(seed):
     def change(x, s):
         x = jitter_stain(flip_and_rotate(x, s[:, 0]), s[:, 1])
@@ -942,7 +961,11 @@ def make_augmenter(seed):
     return augmenter_with(seed, change)
 
 
-@wrong("4.5", "A random half was cut out: the parasite may be lost, and the label false.")
+@wrong(
+    "4.5",
+    "A random quarter of the image was cut out: the parasite may be lost, and the label is then "
+    "false.",
+)
 def make_augmenter(seed):
     def change(x, s):
         n = x.shape[1]
@@ -953,7 +976,7 @@ def make_augmenter(seed):
     return augmenter_with(seed, change)
 
 
-@wrong("4.5", "The pixels were shuffled: what makes a cell parasitized is lost.")
+@wrong("4.5", "The pixels were shuffled, which destroys what makes a cell parasitized.")
 def make_augmenter(seed):
     def change(x, s):
         b, h, w, c = x.shape
@@ -992,7 +1015,7 @@ def make_augmenter(seed):
     return augment
 
 
-@wrong("4.5", "The static batch size is unknown where the batch is open.")
+@wrong("4.5", "The static batch size was used, which is unknown when the batch size is open.")
 def make_augmenter(seed):
     def change(x, s):
         x = flip_and_rotate(x, s[:, 0])
@@ -1003,7 +1026,7 @@ def make_augmenter(seed):
     return augmenter_with(seed, change)
 
 
-@wrong("4.5", "Ten draws were made in advance and used in turn.")
+@wrong("4.5", "Ten draws were made in advance and reused in turn.")
 def make_augmenter(seed):
     draws = tf.constant(np.random.default_rng(seed).integers(2**30, size=(10, 2, 2)), tf.int32)
     calls = tf.Variable(0, trainable=False)
@@ -1017,7 +1040,7 @@ def make_augmenter(seed):
     return augment
 
 
-@wrong("4.5", "Every call drew the same symmetries; only the stain changed.")
+@wrong("4.5", "Every call draws the same symmetries; only the stain changes.")
 def make_augmenter(seed):
     generator = tf.random.Generator.from_seed(seed)
 
@@ -1029,7 +1052,7 @@ def make_augmenter(seed):
     return augment
 
 
-@wrong("4.5", "Every call drew the same stain; only the symmetries changed.")
+@wrong("4.5", "Every call draws the same stain; only the symmetries change.")
 def make_augmenter(seed):
     generator = tf.random.Generator.from_seed(seed)
 
@@ -1041,7 +1064,7 @@ def make_augmenter(seed):
     return augment
 
 
-@wrong("4.5", "The draws came back beside the images.")
+@wrong("4.5", "The draws were returned along with the images.")
 def make_augmenter(seed):
     def change(x, s):
         return jitter_stain(flip_and_rotate(x, s[:, 0]), s[:, 1]), s
@@ -1049,18 +1072,18 @@ def make_augmenter(seed):
     return augmenter_with(seed, change)
 
 
-@wrong("4.5", "The images came back as a NumPy array.")
+@wrong("4.5", "The images were returned as a NumPy array.")
 def make_augmenter(seed):
     augment = reference.make_augmenter(seed)
     return lambda images: augment(images).numpy()
 
 
-@wrong("4.5", "The images that a first call made came back, instead of a function.")
+@wrong("4.5", "The images of a first call were returned instead of a function.")
 def make_augmenter(seed):
     return reference.make_augmenter(seed)(tf.zeros((1, 8, 8, 3)))
 
 
-@wrong("4.5", "The signature is that of float32 images: float64 images are refused.")
+@wrong("4.5", "The signature asks for float32 images, so float64 images are refused.")
 def make_augmenter(seed):
     augment = reference.make_augmenter(seed)
     spec = tf.TensorSpec((None, None, None, 3), tf.float32)
@@ -1094,7 +1117,7 @@ def make_augmenter(seed):
 # 4.6
 
 
-@wrong("4.6", "The loop runs in Python: the step is called once for each batch.")
+@wrong("4.6", "The loop runs in Python, so the step is called once for each batch.")
 def compile_epoch(step):
     def epoch(dataset):
         mean = reference.RunningMean()
@@ -1119,7 +1142,7 @@ def compile_epoch(step):
     return epoch
 
 
-@wrong("4.6", "The mean goes on over the epochs: it was not reset.")
+@wrong("4.6", "The mean was not reset, so it continues over the epochs.")
 def compile_epoch(step):
     mean = reference.RunningMean()
 
@@ -1132,12 +1155,12 @@ def compile_epoch(step):
     return epoch
 
 
-@wrong("4.6", "A new tf.function is made for each epoch: each is traced anew.")
+@wrong("4.6", "A new tf.function is made for each epoch, so each epoch is traced anew.")
 def compile_epoch(step):
     return lambda dataset: reference.compile_epoch(step)(dataset)
 
 
-@wrong("4.6", "The loss of the last batch came back.")
+@wrong("4.6", "The loss of the last batch was returned.")
 def compile_epoch(step):
     @tf.function
     def epoch(dataset):
@@ -1162,7 +1185,7 @@ def compile_epoch(step):
     return epoch
 
 
-@wrong("4.6", "Only the first batch is taken.")
+@wrong("4.6", "Only the first batch was used.")
 def compile_epoch(step):
     inner = reference.compile_epoch(step)
     return lambda dataset: inner(dataset.take(1))
@@ -1179,7 +1202,7 @@ def compile_epoch(step):
     return epoch
 
 
-@wrong("4.6", "Only a float64 loss can be taken.")
+@wrong("4.6", "Only a float64 loss is accepted.")
 def compile_epoch(step):
     @tf.function
     def epoch(dataset):
@@ -1194,7 +1217,7 @@ def compile_epoch(step):
     return epoch
 
 
-@wrong("4.6", "Each dataset object is traced anew.")
+@wrong("4.6", "Each new dataset object is traced anew.")
 def compile_epoch(step):
     cache = {}
 
@@ -1207,13 +1230,13 @@ def compile_epoch(step):
     return epoch
 
 
-@wrong("4.6", "The batches are taken in another order.")
+@wrong("4.6", "The batches were taken in another order.")
 def compile_epoch(step):
     inner = reference.compile_epoch(step)
     return lambda dataset: inner(dataset.shuffle(100, seed=1))
 
 
-@wrong("4.6", "The step is compiled, but the loop is Python's.")
+@wrong("4.6", "The step is compiled, but the loop runs in Python.")
 def compile_epoch(step):
     compiled = tf.function(step, reduce_retracing=True)
 
@@ -1228,7 +1251,7 @@ def compile_epoch(step):
     return epoch
 
 
-@wrong("4.6", "The step is compiled, but the loop is Python's.")
+@wrong("4.6", "The step is compiled, but the loop runs in Python.")
 def compile_epoch(step):
     compiled = {}
 
@@ -1246,7 +1269,7 @@ def compile_epoch(step):
     return epoch
 
 
-@wrong("4.6", "The loop trusted the dataset's cardinality, which is unknown after a filter.")
+@wrong("4.6", "The loop relies on the dataset's cardinality, which is unknown after a filter.")
 def compile_epoch(step):
     mean = reference.RunningMean()
 
@@ -1273,7 +1296,7 @@ def compile_epoch(step):
     return run
 
 
-@wrong("4.6", "The first dataset was captured in the graph: later epochs go over it again.")
+@wrong("4.6", "The first dataset was captured in the graph, so later epochs use it again.")
 def compile_epoch(step):
     mean, given = reference.RunningMean(), []
 
@@ -1291,7 +1314,7 @@ def compile_epoch(step):
     return epoch
 
 
-@wrong("4.6", "The losses of all batches came back, not their mean.")
+@wrong("4.6", "The losses of all batches were returned, not their mean.")
 def compile_epoch(step):
     @tf.function
     def epoch(dataset):
@@ -1303,12 +1326,12 @@ def compile_epoch(step):
     return epoch
 
 
-@wrong("4.6", "The step itself was compiled: it takes a batch, not a dataset.")
+@wrong("4.6", "The step itself was compiled, but it takes a batch, not a dataset.")
 def compile_epoch(step):
     return tf.function(step)
 
 
-@wrong("4.6", "Nothing came back from the epoch.")
+@wrong("4.6", "The epoch returns nothing.")
 def compile_epoch(step):
     inner = reference.compile_epoch(step)
 

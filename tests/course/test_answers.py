@@ -261,7 +261,7 @@ def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
 
 MISNAMED = {  # what was said of them
     "2.6": "The cache stands after the shuffle",
-    "4.6": "The mean goes on over the epochs",
+    "4.6": "The mean was not reset",
     "5.1": "The sign",
     "6.4": "a tenth of the peak",
 }
