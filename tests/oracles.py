@@ -255,13 +255,13 @@ def saliency_maps(slopes):
     sizes = np.abs(slopes)
     squares = (slopes**2).sum(axis=-1)
     return {
-        "greatest size": sizes.max(axis=-1),
-        "sum of the sizes": sizes.sum(axis=-1),
-        "mean of the sizes": sizes.mean(axis=-1),
+        "largest absolute value": sizes.max(axis=-1),
+        "sum of the absolute values": sizes.sum(axis=-1),
+        "mean of the absolute values": sizes.mean(axis=-1),
         "norm": np.sqrt(squares),
         "sum of the squares": squares,
-        "size of the sum": np.abs(slopes.sum(axis=-1)),
-        "size of the mean": np.abs(slopes.mean(axis=-1)),
+        "absolute value of the sum": np.abs(slopes.sum(axis=-1)),
+        "absolute value of the mean": np.abs(slopes.mean(axis=-1)),
     }
 
 

@@ -51,8 +51,8 @@ def gradient_at(function, point):
     """An array of the shape of the point."""
     found = gradient_tape.gradient_at(function, point)
     assert found is not None, (
-        "The gradient is None: inside the tape's block, is the point watched and the function"
-        " called? And is there a return?"
+        "The gradient is None: is the point watched, and the function called, inside the tape's"
+        " block? Is a `return` missing?"
     )
     return received.tensor(found, "the gradient", point.shape, point.dtype)
 
@@ -162,8 +162,8 @@ def whole(x, shape):
     """A point as a function is given it, once it is clear that it is all of it, in its shape."""
     x = tf.convert_to_tensor(x)
     assert x.shape.is_compatible_with(shape), (
-        f"The function was given {received.described(x)}, where the point has the shape {shape}:"
-        " it takes the whole point, as it is."
+        f"The function was given {received.described(x)}, but the point has the shape {shape}:"
+        " call it with the whole point, unchanged."
     )
     return x
 
@@ -243,7 +243,7 @@ class TestGradientAt:
         found = gradient_at(sum_of_cubes, point)
         expected = 3 * point.numpy() ** 2
         assert received.distance(found, expected) <= 1e-5, (
-            f"At {received.digits(point)} the gradient of the sum of x ** 3 came out as"
+            f"At {received.digits(point)}, the gradient of the sum of x ** 3 came out as"
             f" {received.digits(found)}, not {received.digits(expected)}."
         )
 
@@ -259,7 +259,7 @@ class TestGradientAt:
         found = gradient_at(function, tf.constant(values))
         expected = 2 * np.sum(weights * values) * weights
         assert received.distance(found, expected) <= 1e-9, (
-            f"At a {shape} point the gradient of (sum of w x) squared came out as"
+            f"At a point of the shape {shape}, the gradient of (sum of w x) squared came out as"
             f" {received.compared(found, expected)}."
         )
 
@@ -269,7 +269,7 @@ class TestGradientAt:
             found = gradient_at(sum_of_cubes, tf.constant([value]))
             expected = 3 * value**2
             assert received.distance(found, expected) <= 1e-5, (
-                f"At {value:.0f} the slope of x cubed came out as"
+                f"At {value:.0f}, the derivative of x cubed came out as"
                 f" {received.compared(found[0], expected)}."
             )
 
@@ -282,7 +282,7 @@ class TestNumericalGradient:
         """By hand: the gradient of x0 x1 x2 at (1, 2, 3) is (6, 3, 2)."""
         found = numerical_gradient(tf.reduce_prod, tf.constant([1.0, 2.0, 3.0], tf.float64))
         assert received.distance(found, [6, 3, 2]) <= 1e-6, (
-            f"At (1, 2, 3) the gradient of the product came out as {received.digits(found)}, not"
+            f"At (1, 2, 3), the gradient of the product came out as {received.digits(found)}, not"
             " [6, 3, 2]."
         )
 
@@ -319,9 +319,9 @@ class TestNumericalGradient:
         )
         error = received.distance(found, expected)
         assert error <= 1e-6, (
-            f"At a {shape} point the gradient of the sum of sin(2x) came out as"
-            f" {received.compared(found, expected)}. With epsilon = 0.0001 one-sided differences"
-            " are off by about that, central ones by its square."
+            f"At a point of the shape {shape}, the gradient of the sum of sin(2x) came out as"
+            f" {received.compared(found, expected)}. With epsilon = 0.0001, one-sided differences"
+            " are off by about epsilon, and central ones by about its square."
         )
 
     def test_gives_the_function_the_point_in_its_own_shape(self):
@@ -334,8 +334,9 @@ class TestNumericalGradient:
 
         found = numerical_gradient(trace_of_square, tf.constant(point))
         assert received.distance(found, 2 * point.T) <= 1e-6, (
-            f"At {received.digits(point)} the gradient of trace(x @ x) came out as"
-            f" {received.digits(found)}, not twice x transposed, {received.digits(2 * point.T)}."
+            f"At {received.digits(point)}, the gradient of trace(x @ x) came out as"
+            f" {received.digits(found)}, not as twice the transpose of x,"
+            f" {received.digits(2 * point.T)}."
         )
 
 
@@ -363,8 +364,8 @@ class TestHeadGradientsByHand:
         off = [name for name, (f, e) in pairs.items() if not received.distance(f, e) <= tolerance]
         back = "; those of the output layer are right" if {*off} == {"dw1", "db1"} else ""
         assert not off, (
-            f"For a batch of {batch} in {dtype.name} {off[0]} came out as"
-            f" {received.compared(*pairs[off[0]])}. Off: {received.enumerated(off)}{back}."
+            f"For a batch of {batch} in {dtype.name}, {off[0]} came out as"
+            f" {received.compared(*pairs[off[0]])}. Wrong: {received.enumerated(off)}{back}."
         )
 
     def test_stays_exact_at_large_logits(self):
@@ -383,10 +384,10 @@ class TestHeadGradientsByHand:
         found = head_gradients(features, labels, w1, b1, w2, b2)
         for (name, theirs), ours in zip(expected.items(), found, strict=True):
             assert not np.isnan(ours).any(), (
-                f"With logits of +-1000 {name} is NaN: exp(1000) is infinite, exp(-1000) is 0."
+                f"With logits of +-1000, {name} is NaN: exp(1000) is infinite, and exp(-1000) is 0."
             )
             assert np.allclose(ours, theirs, rtol=1e-12, atol=0), (
-                f"With logits of +-1000 {name} came out as {received.compared(ours, theirs)}."
+                f"With logits of +-1000, {name} came out as {received.compared(ours, theirs)}."
             )
 
     def test_uses_no_tape(self, monkeypatch):
@@ -394,7 +395,7 @@ class TestHeadGradientsByHand:
 
         def refuse(*args, **kwargs):
             raise AssertionError(
-                "TensorFlow differentiated; here the chain rule is written by hand."
+                "TensorFlow computed the gradients; in this exercise the chain rule is written out."
             )
 
         for tape in (tf.GradientTape, tf.autodiff.ForwardAccumulator):
@@ -415,12 +416,12 @@ class TestLossAndGradients:
         mean = moving_mean_after_one_pass(model, images)
         loss_and_gradients(model, images, labels)
         assert model.calls == [("features", True), ("head", True)], (
-            f"The model's parts ran as {list(model.calls)}; each was to run once, with"
+            f"The model's parts ran as {list(model.calls)}; each should run once, with"
             " training=True."
         )
         assert received.distance(model.moving_mean, mean) <= 1e-9, (
             f"The moving mean came out as {received.compared(model.moving_mean, mean)}: one pass in"
-            " training mode moves it."
+            " training mode should update it."
         )
 
     def test_agree_with_differences(self):
@@ -429,14 +430,14 @@ class TestLossAndGradients:
         loss, gradients = loss_and_gradients(model, images, labels)
         expected = small_model_loss(images, labels, *copies(model.trainable_variables))
         assert received.distance(loss, expected) <= 1e-9, (
-            f"Over {len(labels)} images the loss in training mode came out as"
+            f"Over {len(labels)} images, the loss in training mode came out as"
             f" {received.compared(loss, expected)}."
         )
         differences = expected_gradients(model, images, labels)
         for name, ours, theirs in zip(numbered(gradients), gradients, differences, strict=True):
             assert received.distance(ours, theirs) <= 1e-7, (
-                f"The gradient {name}, by finite differences, came out as"
-                f" {received.compared(ours, theirs)}."
+                f"The gradient {name} came out as {received.compared(ours, theirs)}, by finite"
+                " differences."
             )
 
     def test_are_right_at_huge_logits(self):
@@ -450,16 +451,16 @@ class TestLossAndGradients:
         loss, gradients = loss_and_gradients(model, images, labels)
         expected_loss = oracles.cross_entropy(logits, labels)
         assert received.distance(loss, expected_loss) <= 1e-9 * expected_loss, (
-            "With logits in the thousands the loss came out as"
+            "With logits in the thousands, the loss came out as"
             f" {received.compared(loss, expected_loss)}."
         )
         # At the logits the gradient is (probabilities - truth) / B, and each guess is certain.
         expected = (guesses - truth).mean(axis=0)
         found = gradient_of(model.b2, model, gradients)
         assert received.distance(found, expected) <= 1e-6, (
-            f"With logits in the thousands the gradient of the last bias came out as"
-            f" {received.digits(found)}, not {received.digits(expected)}: a cell that is wrong and"
-            " certain pulls with its whole weight."
+            f"With logits in the thousands, the gradient of the last bias came out as"
+            f" {received.digits(found)}, not {received.digits(expected)}: a confident wrong"
+            " prediction must contribute its full gradient."
         )
 
     @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "in a graph"])
@@ -482,7 +483,7 @@ class TestLossAndGradients:
         _, gradients = loss_and_gradients(model, images, labels)
         slopes = gradient_of(model.base_kernel, model, gradients)
         assert not slopes.any(), (
-            "Below a layer whose units are all off the gradient came out as"
+            "Below a layer in which every ReLU gives 0, the gradient came out as"
             f" {received.compared(slopes, np.zeros_like(slopes))}."
         )
 
@@ -495,7 +496,7 @@ class TestClipGradients:
         """By hand: 3, 4 and 12 have the global norm 13; clipped to 6.5 each is halved."""
         found = clip_gradients([tf.constant([3.0, 4.0]), tf.constant([[12.0]])], 6.5)
         assert largest_error(found, [[1.5, 2], [[6]]]) <= 1e-5, (
-            "[3, 4] and [[12]], whose global norm is 13, clipped to 6.5 came out as"
+            "Clipped to 6.5, [3, 4] and [[12]], whose global norm is 13, came out as"
             f" {received.enumerated(map(received.digits, found))}; all should be halved."
         )
 
@@ -506,8 +507,8 @@ class TestClipGradients:
         found = clip_gradients(gradients, 1.0)
         for ours, theirs in zip(found, gradients, strict=True):
             assert received.distance(ours, theirs) <= 1e-7, (
-                f"Of gradients with the norm {scale}, clipped to 1, one was changed: it came back"
-                f" as {received.compared(ours, theirs)}."
+                f"Clipped to 1, one of the gradients with the norm {scale} was changed: it came"
+                f" back as {received.compared(ours, theirs)}."
             )
 
     @pytest.mark.parametrize(("norm", "limit"), [(3.0, 4.0), (0.3, 0.2), (3.0, 2), (1e-3, 1e-4)])
@@ -522,7 +523,7 @@ class TestClipGradients:
             found = checked_clipped(graph(*gradients), gradients)
         for ours, theirs in zip(found, oracles.clip_by_global_norm(values, limit), strict=True):
             assert np.allclose(ours, theirs, rtol=1e-5, atol=0), (
-                f"Of gradients with the norm {norm}, clipped to {limit}, one came back as"
+                f"One of the gradients with the norm {norm}, clipped to {limit}, came back as"
                 f" {received.compared(ours, theirs)}."
             )
 
@@ -533,10 +534,10 @@ class TestClipGradients:
         found = clip_gradients([tf.constant(value) for value in values], max_norm)
         for ours, theirs in zip(found, oracles.clip_by_global_norm(values, max_norm), strict=True):
             error = received.distance(ours, theirs)
-            rounded = "; float32 leaves seven digits" if error < 1e-7 else ""
+            rounded = "; float32 keeps only seven digits" if error < 1e-7 else ""
             assert error <= 1e-13, (
-                f"Of float64 gradients with the norm {oracles.global_norm(values):.4f}, clipped to"
-                f" {max_norm}, one came back as {received.compared(ours, theirs)}{rounded}."
+                f"One of the float64 gradients with the norm {oracles.global_norm(values):.4f},"
+                f" clipped to {max_norm}, came back as {received.compared(ours, theirs)}{rounded}."
             )
 
 
@@ -557,7 +558,9 @@ class TestAdam:
         optimizer.apply([tf.ones_like(variable) for variable in model.trainable_variables])
         after = copies(model.trainable_variables)
         moved = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
-        assert all(moved), f"Which of the model's variables moved: {moved}; all of them should."
+        assert all(moved), (
+            f"Whether each of the model's variables changed: {moved}; all of them should."
+        )
 
     def test_moves_by_the_learning_rate_in_the_first_step(self):
         """By hand: bias correction makes it so, whether the gradient is small or large."""
@@ -568,7 +571,7 @@ class TestAdam:
         optimizer.apply([gradient])
         steps = variable.numpy() - 1
         assert received.distance(steps, [-0.01, 0.01]) <= 2e-6, (
-            "At a learning rate of 0.01 the first steps for the gradients 0.1 and -5 came out as"
+            "At a learning rate of 0.01, the first steps for the gradients 0.1 and -5 came out as"
             f" {received.digits(steps)}, not [-0.01, 0.01]."
         )
 
@@ -603,8 +606,8 @@ class TestAdam:
             # Rates of decay that were rounded to float32 are off by up to 3e-6, an epsilon inside
             # the root by 1e-2.
             assert error <= 1e-5, (
-                f"After step {k + 1} of Adam a variable is {worst(found, after[k])}."
-                f"{' Up to the step before all was right.' if k else ''}"
+                f"After step {k + 1} of Adam, a variable is {worst(found, after[k])}."
+                f"{' Up to the step before, all variables were right.' if k else ''}"
                 f"{' Then learning_rate.assign(0.01) was called.' if k == 10 else ''}"
             )
 
@@ -631,7 +634,7 @@ class TestAdam:
         error = min(largest_error(found, path[-1]) for path in paths)
         assert error <= 1e-4, (
             f"After 8 steps of Adam with {', '.join(f'{k} {v}' for k, v in options.items())} in"
-            f" {dtype.name} a variable is {worst(found, paths[0][-1])}."
+            f" {dtype.name}, a variable is {worst(found, paths[0][-1])}."
         )
 
     def test_has_the_defaults_of_the_contract(self):
@@ -645,9 +648,10 @@ class TestAdam:
         after, before = (path[0][0] for path in paths)
         error = min(received.distance(found, after), received.distance(found, before))
         assert error <= 1e-6, (
-            "With the defaults the first steps for the gradients 5, 1e-7 and 0 came out as"
-            f" {received.digits(found)}, not {received.digits(after)} (or, with epsilon before the"
-            f" correction, {received.digits(before)}): learning_rate=1e-3, epsilon=1e-7."
+            "With the defaults, the first steps for the gradients 5, 1e-7 and 0 came out as"
+            f" {received.digits(found)}, not {received.digits(after)} (or, with epsilon added"
+            f" before the bias correction, {received.digits(before)}). The defaults are"
+            " learning_rate=1e-3 and epsilon=1e-7."
         )
 
     def test_refuses_another_number_of_gradients(self):
@@ -669,12 +673,12 @@ class TestTrainStep:
         optimizer = Momentum(model.trainable_variables)
         train_step(model, optimizer, images, labels)
         assert model.calls == [("features", True), ("head", True)], (
-            f"In one step the model's parts ran as {list(model.calls)}; each once, with"
+            f"In one step, the model's parts ran as {list(model.calls)}; each should run once, with"
             " training=True."
         )
         assert received.distance(model.moving_mean, mean) <= 1e-9, (
-            f"After one step the moving mean is {received.compared(model.moving_mean, mean)}: one"
-            " pass in training mode moves it."
+            f"After one step, the moving mean is {received.compared(model.moving_mean, mean)}: one"
+            " pass in training mode should update it."
         )
 
     @pytest.mark.parametrize(("arguments", "limit"), [((), 5.0), ((50.0,), 50.0)])
@@ -716,9 +720,9 @@ class TestTrainStep:
         expected = [b - 0.3 * s for b, s in zip(before, steps, strict=True)]
         found = copies(model.trainable_variables)
         assert largest_error(found, expected) <= 1e-7, (
-            f"After a step of plain descent at rate 0.3, clipped to {bound} times the gradients'"
-            f" norm, a variable is {worst(found, expected)}. Long gradients are shortened, short"
-            " ones are not stretched."
+            f"After a step of plain gradient descent at rate 0.3, clipped to {bound} times the norm"
+            f" of the gradients, a variable is {worst(found, expected)}. Long gradients must be"
+            " scaled down; short ones must not be scaled up."
         )
 
     def test_learns_in_many_steps(self):
@@ -728,7 +732,7 @@ class TestTrainStep:
         losses = [train_step(model, optimizer, images, labels) for _ in range(50)]
         first, last = map(received.digits, (losses[0], losses[-1]))
         assert losses[-1] <= losses[0] / 2, (
-            f"Over 50 steps the loss went from {first} to {last}; it should be halved."
+            f"Over 50 steps, the loss went from {first} to {last}; it should be halved."
         )
 
     def test_leaves_the_step_to_the_optimizer(self):
@@ -739,8 +743,9 @@ class TestTrainStep:
         train_step(model, optimizer, *small_batches()[0])
         found = copies(model.trainable_variables)
         assert largest_error(found, expected) <= 1e-9, (
-            "After a step with an optimizer whose apply adds 1 to every variable, one is"
-            f" {worst(found, expected)}. Call its apply, once, and change no variable besides."
+            "After a step with an optimizer whose `apply` adds 1 to every variable, one is"
+            f" {worst(found, expected)}. Call `apply` once, and do not change any variable"
+            " yourself."
         )
 
     def test_takes_the_optimizer_and_the_bound_of_each_call(self):
@@ -753,7 +758,7 @@ class TestTrainStep:
             after = copies(model.trainable_variables)
             length = oracles.global_norm(a - b for a, b in zip(after, before, strict=True))
             assert abs(length - rate * limit) <= 1e-9, (
-                f"A first step at rate {rate}, clipped to {limit}, moved the weights by"
+                f"A first step at rate {rate}, clipped to {limit}, changed the weights by"
                 f" {received.compared(length, rate * limit)}."
             )
 
@@ -767,8 +772,8 @@ class TestTrainStep:
         train_step(model, optimizer, *small_batches()[0])
         found = copies(model.trainable_variables)
         assert largest_error(found, expected) <= 1e-9, (
-            "At gradients of 0 the optimizer's memory should have moved every weight by -0.09; one"
-            f" is {worst(found, expected)}."
+            "At gradients of 0, the optimizer's momentum should have changed every weight by -0.09;"
+            f" one is {worst(found, expected)}."
         )
 
 
@@ -782,8 +787,8 @@ class TestSaliencyMap:
         model, images = SmallModel(), small_batches()[0][0]
         found, alone = saliency_map(model, images[:count]), saliency_map(model, images[:1])
         assert received.distance(found[0], alone[0]) <= 1e-6, (
-            f"A map does not depend on the other images, but beside {count - 1} of them one came"
-            f" out as {received.compared(found[0], alone[0])}."
+            f"The map of an image must not depend on the other images, but in a batch with"
+            f" {count - 1} others it came out as {received.compared(found[0], alone[0])}."
         )
 
     def test_agrees_with_differences(self):
@@ -793,10 +798,11 @@ class TestSaliencyMap:
         statistics = model.moving_mean.numpy()
         found = saliency_map(model, images)
         assert not found.min() < 0, (
-            f"A saliency is negative, {received.digits(found.min())}: it is a size, without a sign."
+            f"A saliency is negative, {received.digits(found.min())}: it is an absolute value,"
+            " without a sign."
         )
         assert np.array_equal(model.moving_mean.numpy(), statistics), (
-            "Making the map changed the batch-norm statistics; call the model with training=False."
+            "Making the map changed the batch-norm statistics: call the model with training=False."
         )
 
         def parasitized_logits(x):
@@ -806,9 +812,10 @@ class TestSaliencyMap:
         maps = oracles.saliency_maps(slopes)
         error = min(received.distance(found, expected) for expected in maps.values())
         assert error <= 1e-6, (
-            f"Of two images, the first pixel of the first map is {received.digits(found[0, 0, 0])};"
-            " the three channels of the parasitized logit's slope there are"
-            f" {received.digits(slopes[0, 0, 0])}. It is none of these over the channels:"
+            f"For two images, the first pixel of the first map is"
+            f" {received.digits(found[0, 0, 0])}; the derivatives of the parasitized logit with"
+            " respect to its three channels are"
+            f" {received.digits(slopes[0, 0, 0])}. The map is not one of these over the channels:"
             f" {', '.join(maps)}."
         )
 

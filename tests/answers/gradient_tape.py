@@ -11,7 +11,9 @@ from tests.answers import right, wrong
 
 
 @wrong(
-    "5.1", "The tape saw no path from the point to the value: watch it, and call inside the block."
+    "5.1",
+    "The tape saw no path from the point to the value: watch it, and call the function inside the "
+    "block.",
 )
 def gradient_at(function, point):
     point = tf.convert_to_tensor(point)
@@ -21,7 +23,9 @@ def gradient_at(function, point):
 
 
 @wrong(
-    "5.1", "The tape saw no path from the point to the value: watch it, and call inside the block."
+    "5.1",
+    "The tape saw no path from the point to the value: watch it, and call the function inside the "
+    "block.",
 )
 def gradient_at(function, point):
     point = tf.convert_to_tensor(point)
@@ -30,7 +34,7 @@ def gradient_at(function, point):
     return tape.gradient(function(point), point)
 
 
-@wrong("5.1", "The value came back instead of the gradient.")
+@wrong("5.1", "The value was returned instead of the gradient.")
 def gradient_at(function, point):
     return function(tf.convert_to_tensor(point))
 
@@ -51,7 +55,7 @@ def gradient_at(function, point):
     return tf.ones_like(gradient) * tf.reduce_mean(gradient)
 
 
-@wrong("5.1", "The function was called on each element alone.")
+@wrong("5.1", "The function was called on each element separately.")
 def gradient_at(function, point):
     point = tf.convert_to_tensor(point)
     found = []
@@ -63,7 +67,7 @@ def gradient_at(function, point):
     return tf.reshape(tf.stack(found), point.shape)
 
 
-@wrong("5.1", "The point was flattened before the function was given it.")
+@wrong("5.1", "The point was flattened before the function was called.")
 def gradient_at(function, point):
     point = tf.convert_to_tensor(point)
     flat = tf.reshape(point, (-1,))
@@ -73,22 +77,22 @@ def gradient_at(function, point):
     return tf.reshape(tape.gradient(value, flat), point.shape)
 
 
-@wrong("5.1", "A NumPy array came back instead of a tensor.")
+@wrong("5.1", "A NumPy array was returned instead of a tensor.")
 def gradient_at(function, point):
     return reference.gradient_at(function, point).numpy()
 
 
-@wrong("5.1", "Axes of length 1 were lost.")
+@wrong("5.1", "Axes of length 1 were removed.")
 def gradient_at(function, point):
     return tf.squeeze(reference.gradient_at(function, point))
 
 
-@wrong("5.1", "The derivative of one function was written down for all.")
+@wrong("5.1", "The derivative of one particular function was used for every function.")
 def gradient_at(function, point):
     return 3 * tf.convert_to_tensor(point) ** 2
 
 
-@wrong("5.1", "The absolute value of the gradient came back.")
+@wrong("5.1", "The absolute value of the gradient was returned.")
 def gradient_at(function, point):
     return tf.abs(reference.gradient_at(function, point))
 
@@ -100,7 +104,7 @@ def gradient_at(function, point, kept={}):
     return kept[function]
 
 
-@wrong("5.1", "The point was not watched, and the missing gradient came back as zeros.")
+@wrong("5.1", "The point was not watched, and zeros were returned for the missing gradient.")
 def gradient_at(function, point):
     point = tf.convert_to_tensor(point)
     with tf.GradientTape() as tape:
@@ -108,7 +112,7 @@ def gradient_at(function, point):
     return tape.gradient(value, point, unconnected_gradients="zero")
 
 
-@wrong("5.1", "The tape was asked for a list of gradients, and the list came back.")
+@wrong("5.1", "The tape was asked for a list of gradients, and the list was returned.")
 def gradient_at(function, point):
     return [reference.gradient_at(function, point)]
 
@@ -156,7 +160,9 @@ def differences(function, point, ahead, behind, width, dtype=None):
     return tf.constant(gradient)
 
 
-@wrong("5.2", "The difference is one-sided: its error falls with epsilon only, not its square.")
+@wrong(
+    "5.2", "The difference is one-sided, so its error shrinks like epsilon, not like its square."
+)
 def numerical_gradient(function, point, epsilon=1e-3):
     return differences(function, point, epsilon, 0, epsilon)
 
@@ -166,14 +172,14 @@ def numerical_gradient(function, point, epsilon=1e-3):
     return differences(function, point, epsilon, epsilon, epsilon)
 
 
-@wrong("5.2", "All elements were moved at once: only the sum of the slopes comes out.")
+@wrong("5.2", "All elements were moved at once, which gives only the sum of the slopes.")
 def numerical_gradient(function, point, epsilon=1e-3):
     point = tf.convert_to_tensor(point)
     slope = (function(point + epsilon) - function(point - epsilon)) / (2 * epsilon)
     return slope * tf.ones_like(point)
 
 
-@wrong("5.2", "An element that was moved was not put back before the next.")
+@wrong("5.2", "Each element was moved, but not moved back before the next one.")
 def numerical_gradient(function, point, epsilon=1e-3):
     moved = np.array(point)
     gradient = np.zeros_like(moved)
@@ -190,7 +196,7 @@ def numerical_gradient(function, point, epsilon=1e-3):
     return differences(function, point, 1e-1, 1e-1, 2e-1)
 
 
-@wrong("5.2", "The gradient came back flat instead of in the shape of the point.")
+@wrong("5.2", "The gradient was returned flat instead of in the shape of the point.")
 def numerical_gradient(function, point, epsilon=1e-3):
     return tf.reshape(reference.numerical_gradient(function, point, epsilon), (-1,))
 
@@ -200,32 +206,32 @@ def numerical_gradient(function, point, epsilon=1e-3):
     return -reference.numerical_gradient(function, point, epsilon)
 
 
-@wrong("5.2", "The tape was used instead of differences.")
+@wrong("5.2", "The tape was used instead of finite differences.")
 def numerical_gradient(function, point, epsilon=1e-3):
     return reference.gradient_at(function, point)
 
 
-@wrong("5.2", "By default epsilon is a millionth: in float32 only rounding errors are left.")
+@wrong("5.2", "The default epsilon is 0.000001, at which only rounding errors are left in float32.")
 def numerical_gradient(function, point, epsilon=1e-6):
     return reference.numerical_gradient(function, point, epsilon)
 
 
-@wrong("5.2", "By default epsilon is a tenth.")
+@wrong("5.2", "The default epsilon is 0.1 instead of 0.001.")
 def numerical_gradient(function, point, epsilon=1e-1):
     return reference.numerical_gradient(function, point, epsilon)
 
 
-@wrong("5.2", "np.zeros(shape) is float64: a float32 point gave a float64 gradient.")
+@wrong("5.2", "np.zeros(shape) is float64, so a float32 point gives a float64 gradient.")
 def numerical_gradient(function, point, epsilon=1e-3):
     return differences(function, point, epsilon, epsilon, 2 * epsilon, dtype=np.float64)
 
 
-@wrong("5.2", "The point was cast to float64, and the gradient was not cast back.")
+@wrong("5.2", "The point was cast to float64, but the gradient was not cast back.")
 def numerical_gradient(function, point, epsilon=1e-3):
     return reference.numerical_gradient(function, tf.cast(point, tf.float64), epsilon)
 
 
-@wrong("5.2", "float64 is hard-coded: a float32 point is refused.")
+@wrong("5.2", "float64 is hard-coded, so a float32 point is refused.")
 def numerical_gradient(function, point, epsilon=1e-3):
     point = tf.convert_to_tensor(point)
     size = int(tf.size(point))
@@ -236,12 +242,12 @@ def numerical_gradient(function, point, epsilon=1e-3):
     return tf.reshape(tf.stack(slopes), point.shape)
 
 
-@wrong("5.2", "The gradient came back in float32 whatever the point was.")
+@wrong("5.2", "The gradient was returned in float32, whatever the dtype of the point.")
 def numerical_gradient(function, point, epsilon=1e-3):
     return tf.cast(reference.numerical_gradient(function, point, epsilon), tf.float32)
 
 
-@wrong("5.2", "epsilon was taken to be the whole distance, not half of it.")
+@wrong("5.2", "epsilon was used as the whole distance between the two points, not as half of it.")
 def numerical_gradient(function, point, epsilon=1e-3):
     return reference.numerical_gradient(function, point, epsilon / 2)
 
@@ -251,7 +257,7 @@ def numerical_gradient(function, point, epsilon=1e-3):
     return reference.numerical_gradient(function, point, 2 * epsilon)
 
 
-@wrong("5.2", "epsilon was scaled by the size of the element.")
+@wrong("5.2", "epsilon was multiplied by the size of the element.")
 def numerical_gradient(function, point, epsilon=1e-3):
     point = tf.convert_to_tensor(point)
     size, flat = int(tf.size(point)), tf.reshape(point, (-1,))
@@ -268,14 +274,14 @@ def numerical_gradient(function, point, epsilon=1e-3):
     return reference.numerical_gradient(function, point, min(epsilon, 1e-3))
 
 
-@wrong("5.2", "Differences of a higher order were taken, from four values instead of two.")
+@wrong("5.2", "A difference of higher order was computed, from four values instead of two.")
 def numerical_gradient(function, point, epsilon=1e-3):
     near = reference.numerical_gradient(function, point, epsilon)
     far = reference.numerical_gradient(function, point, 2 * epsilon)
     return (4 * near - far) / 3
 
 
-@wrong("5.2", "The point was flattened before the function was given it.")
+@wrong("5.2", "The point was flattened before the function was called.")
 def numerical_gradient(function, point, epsilon=1e-3):
     point = tf.convert_to_tensor(point)
     flat = tf.reshape(point, (-1,))
@@ -332,7 +338,7 @@ def by_hand(
     ]
 
 
-@wrong("5.3", "The mean over the batch is missing: the gradients are those of the sum.")
+@wrong("5.3", "The mean over the batch is missing, so the gradients are those of the sum.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return by_hand(features, labels, w1, b1, w2, b2, mean=False)
 
@@ -349,17 +355,17 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return [g / tf.cast(tf.shape(features)[0], g.dtype) for g in gradients]
 
 
-@wrong("5.3", "The ReLU lets everything through on the way back.")
+@wrong("5.3", "The ReLU passes every gradient through in the backward pass.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return by_hand(features, labels, w1, b1, w2, b2, passes=lambda before, back: True)
 
 
-@wrong("5.3", "The softmax is missing: the labels were subtracted from the logits themselves.")
+@wrong("5.3", "The softmax is missing: the labels were subtracted from the logits.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return by_hand(features, labels, w1, b1, w2, b2, softmax=tf.identity)
 
 
-@wrong("5.3", "The ReLU's mask was taken from the gradient instead of the forward pass.")
+@wrong("5.3", "The ReLU's mask was taken from the gradient instead of from the forward pass.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return by_hand(features, labels, w1, b1, w2, b2, passes=lambda before, back: back > 0)
 
@@ -376,7 +382,9 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return dw1, db1 / count, dw2, db2 / count
 
 
-@wrong("5.3", "The values before the ReLU were used for the second layer's gradient.")
+@wrong(
+    "5.3", "The values before the ReLU were used for the gradient of the second layer's weights."
+)
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     dw1, db1, _, db2 = by_hand(features, labels, w1, b1, w2, b2)
     before = features @ w1 + b1
@@ -386,13 +394,13 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return dw1, db1, tf.transpose(before) @ slope, db2
 
 
-@wrong("5.3", "The gradients came back in another order.")
+@wrong("5.3", "The gradients were returned in another order.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     dw1, db1, dw2, db2 = by_hand(features, labels, w1, b1, w2, b2)
     return dw1, dw2, db1, db2
 
 
-@wrong("5.3", "Softmax was applied to what was a softmax already.")
+@wrong("5.3", "Softmax was applied to the output of a softmax.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     twice = lambda logits: tf.nn.softmax(tf.nn.softmax(logits))  # noqa: E731
     return by_hand(features, labels, w1, b1, w2, b2, softmax=twice)
@@ -408,19 +416,19 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return by_hand(features, labels, w1, b1, w2, b2, softmax=plain_softmax)
 
 
-@wrong("5.3", "The softmax subtracts the largest logit of the batch, not of each row.")
+@wrong("5.3", "The softmax subtracts the largest logit of the batch instead of each row's own.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return by_hand(
         features, labels, w1, b1, w2, b2, softmax=lambda z: plain_softmax(z - tf.reduce_max(z))
     )
 
 
-@wrong("5.3", "float64 is hard-coded: float32 features are refused.")
+@wrong("5.3", "float64 is hard-coded, so float32 features are refused.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return by_hand(features, labels, w1, b1, w2, b2, dtype=tf.float64)
 
 
-@wrong("5.3", "From float32 the gradients came out in float64.")
+@wrong("5.3", "For float32 inputs the gradients were returned in float64.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     features, w1, b1, w2, b2 = (tf.cast(a, tf.float64) for a in (features, w1, b1, w2, b2))
     return by_hand(features, labels, w1, b1, w2, b2)
@@ -429,7 +437,7 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
 Tape = tf.GradientTape  # as `from tensorflow import GradientTape` would
 
 
-@wrong("5.3", "TensorFlow differentiated; the gradients were to be written out.")
+@wrong("5.3", "TensorFlow computed the gradients; they should be written out.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     with Tape() as tape:
         tape.watch([w1, b1, w2, b2])
@@ -447,7 +455,7 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return run(w1, b1, w2, b2)
 
 
-@wrong("5.3", "TensorFlow differentiated; the gradients were to be written out.")
+@wrong("5.3", "TensorFlow computed the gradients; they should be written out.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     found = []
     for w in (w1, b1, w2, b2):
@@ -461,7 +469,7 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     return found
 
 
-@wrong("5.3", "Differences were taken instead of applying the chain rule.")
+@wrong("5.3", "Finite differences were used instead of the chain rule.")
 def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     weights = [w1, b1, w2, b2]
 
@@ -523,13 +531,13 @@ def loss_and_gradients(model, images, labels):
     return taped(model, images, labels, training=False)
 
 
-@wrong("5.4", "Gradients of None were left out or made zeros: a layer would never learn.")
+@wrong("5.4", "Gradients of None were left out or replaced by zeros, so a layer would never learn.")
 def loss_and_gradients(model, images, labels):
     loss, gradients = recorded(model, images, labels)
     return loss, [g for g in gradients if g is not None]
 
 
-@wrong("5.4", "Gradients of None were left out or made zeros: a layer would never learn.")
+@wrong("5.4", "Gradients of None were left out or replaced by zeros, so a layer would never learn.")
 def loss_and_gradients(model, images, labels):
     loss, gradients = recorded(model, images, labels)
     pairs = zip(model.trainable_variables, gradients, strict=True)
@@ -544,7 +552,7 @@ def loss_and_gradients(model, images, labels):
     return loss, list(gradients)
 
 
-@wrong("5.4", "The gradients come in another order than the variables.")
+@wrong("5.4", "The gradients are in another order than the variables.")
 def loss_and_gradients(model, images, labels):
     loss, gradients = reference.loss_and_gradients(model, images, labels)
     return loss, gradients[::-1]
@@ -559,9 +567,7 @@ def loss_and_gradients(model, images, labels):
     return taped(model, images, labels, loss)
 
 
-@wrong(
-    "5.4", "The loss was divided by labels.shape[0], which is None where the batch size is open."
-)
+@wrong("5.4", "The loss was divided by labels.shape[0], which is None when the batch size is open.")
 def loss_and_gradients(model, images, labels):
     return taped(model, images, labels, loss_by_static_size)
 
@@ -574,7 +580,7 @@ def loss_and_gradients(model, images, labels):
     return taped(model, images, labels, loss)
 
 
-@wrong("5.4", "Only the head's gradients came back.")
+@wrong("5.4", "Only gradients of the head were returned.")
 def loss_and_gradients(model, images, labels):
     loss, gradients = reference.loss_and_gradients(model, images, labels)
     return loss, gradients[-1:]
@@ -586,19 +592,19 @@ def loss_and_gradients(model, images, labels):
     return float(loss), gradients
 
 
-@wrong("5.4", "The loss was taken out with .numpy(), which a tensor in a graph does not have.")
+@wrong("5.4", "The loss was converted with .numpy(), which a tensor in a graph does not have.")
 def loss_and_gradients(model, images, labels):
     loss, gradients = taped(model, images, labels)
     return loss.numpy(), gradients
 
 
-@wrong("5.4", "The gradients came back as NumPy arrays.")
+@wrong("5.4", "The gradients were returned as NumPy arrays.")
 def loss_and_gradients(model, images, labels):
     loss, gradients = taped(model, images, labels)
     return loss, [g.numpy() for g in gradients]
 
 
-@wrong("5.4", "The logarithm was taken of a softmax that overflows: NaN at large logits.")
+@wrong("5.4", "The logarithm was taken of a softmax that overflows, which is NaN at large logits.")
 def loss_and_gradients(model, images, labels):
     def loss(logits, labels):
         chosen = tf.gather(plain_softmax(logits), labels, batch_dims=1)
@@ -607,7 +613,7 @@ def loss_and_gradients(model, images, labels):
     return taped(model, images, labels, loss)
 
 
-@wrong("5.4", "Probabilities were clipped: a cell that is wrong and certain has no gradient.")
+@wrong("5.4", "Probabilities were clipped, so a confident wrong prediction gives no gradient.")
 def loss_and_gradients(model, images, labels):
     def loss(logits, labels):
         p = tf.clip_by_value(tf.nn.softmax(logits), 1e-7, 1 - 1e-7)
@@ -618,7 +624,8 @@ def loss_and_gradients(model, images, labels):
 
 @wrong(
     "5.4",
-    "A small number was added inside the logarithm, which hides a cell that is wrong and certain.",
+    "A small number was added inside the logarithm, which limits the loss of a confident wrong "
+    "prediction.",
 )
 def loss_and_gradients(model, images, labels):
     def loss(logits, labels):
@@ -628,7 +635,7 @@ def loss_and_gradients(model, images, labels):
     return taped(model, images, labels, loss)
 
 
-@wrong("5.4", "float64 is hard-coded: a float32 model is refused.")
+@wrong("5.4", "float64 is hard-coded, so a float32 model is refused.")
 def loss_and_gradients(model, images, labels):
     def loss(logits, labels):
         targets = tf.one_hot(labels, 2, dtype=tf.float64)
@@ -652,7 +659,7 @@ def loss_and_gradients(model, images, labels):
     return loss, gradients
 
 
-@wrong("5.4", "The error names all variables, not those without a gradient.")
+@wrong("5.4", "The error names all variables instead of only those without a gradient.")
 def loss_and_gradients(model, images, labels):
     loss, gradients = recorded(model, images, labels)
     if any(g is None for g in gradients):
@@ -660,7 +667,7 @@ def loss_and_gradients(model, images, labels):
     return loss, gradients
 
 
-@wrong("5.4", "The statistics were put back after the pass in training mode.")
+@wrong("5.4", "The statistics were set back after the pass in training mode.")
 def loss_and_gradients(model, images, labels):
     before = [tf.identity(v) for v in model.batch_norm_statistics]
     result = reference.loss_and_gradients(model, images, labels)
@@ -669,35 +676,35 @@ def loss_and_gradients(model, images, labels):
     return result
 
 
-@wrong("5.4", "All gradients but the first were NaN.")
+@wrong("5.4", "All gradients but the first are NaN.")
 def loss_and_gradients(model, images, labels):
     loss, gradients = taped(model, images, labels)
     return loss, [gradients[0]] + [g * np.nan for g in gradients[1:]]
 
 
-@wrong("5.4", "The gradients were divided by the batch size, though the loss is a mean already.")
+@wrong("5.4", "The gradients were divided by the batch size, but the loss is a mean already.")
 def loss_and_gradients(model, images, labels):
     loss, gradients = taped(model, images, labels)
     return loss, [g / tf.cast(tf.shape(labels)[0], g.dtype) for g in gradients]
 
 
-@wrong("5.4", "The gradients came first and the loss second.")
+@wrong("5.4", "The gradients were returned first and the loss second.")
 def loss_and_gradients(model, images, labels):
     return taped(model, images, labels)[::-1]
 
 
-@wrong("5.4", "Pairs of a gradient and its variable came back, as Keras' optimizers take them.")
+@wrong("5.4", "Pairs of a gradient and its variable were returned, as Keras optimizers take them.")
 def loss_and_gradients(model, images, labels):
     loss, gradients = taped(model, images, labels)
     return loss, list(zip(gradients, model.trainable_variables, strict=True))
 
 
-@wrong("5.4", "The gradients alone came back.")
+@wrong("5.4", "Only the gradients were returned, without the loss.")
 def loss_and_gradients(model, images, labels):
     return taped(model, images, labels)[1]
 
 
-@wrong("5.4", "The loss of each image came back, not their mean.")
+@wrong("5.4", "The loss of each image was returned, not their mean.")
 def loss_and_gradients(model, images, labels):
     with tf.GradientTape() as tape:
         logits = model(images, training=True)
@@ -715,7 +722,7 @@ def loss_and_gradients(model, images, labels):
     return loss, tuple(named(model, tape.gradient(loss, model.trainable_variables)))
 
 
-@wrong("5.4", "Gradients of None were left out or made zeros: a layer would never learn.")
+@wrong("5.4", "Gradients of None were left out or replaced by zeros, so a layer would never learn.")
 def loss_and_gradients(model, images, labels):
     variables = model.trainable_variables
     with tf.GradientTape() as tape:
@@ -723,7 +730,7 @@ def loss_and_gradients(model, images, labels):
     return loss, tape.gradient(loss, variables, unconnected_gradients="zero")
 
 
-@wrong("5.4", "Only the head ran in training mode: the base's statistics do not move.")
+@wrong("5.4", "Only the head ran in training mode, so the base's statistics do not change.")
 def loss_and_gradients(model, images, labels):
     with tf.GradientTape() as tape:
         features = model.features(images, training=False)
@@ -734,7 +741,7 @@ def loss_and_gradients(model, images, labels):
 # 5.5
 
 
-@wrong("5.5", "Each gradient was clipped by itself, which changes their common direction.")
+@wrong("5.5", "Each gradient was clipped separately, which changes their common direction.")
 def clip_gradients(gradients, max_norm):
     return [tf.clip_by_norm(g, max_norm) for g in gradients]
 
@@ -744,7 +751,7 @@ def clip_gradients(gradients, max_norm):
     return [tf.clip_by_value(g, -max_norm, max_norm) for g in gradients]
 
 
-@wrong("5.5", "Short gradients were stretched to the norm as well.")
+@wrong("5.5", "Short gradients were scaled up to the norm too.")
 def clip_gradients(gradients, max_norm):
     norm = tf.linalg.global_norm(gradients)
     return [g * tf.cast(max_norm / norm, g.dtype) for g in gradients]
@@ -757,7 +764,7 @@ def clip_gradients(gradients, max_norm):
 
 @wrong(
     "5.5",
-    "The sum of the norms was taken for the norm, instead of the root of the sum of all squares.",
+    "The sum of the norms was used as the norm instead of the root of the sum of all squares.",
 )
 def clip_gradients(gradients, max_norm):
     norm = tf.add_n([tf.norm(g) for g in gradients])
@@ -765,14 +772,14 @@ def clip_gradients(gradients, max_norm):
     return [g * factor for g in gradients]
 
 
-@wrong("5.5", "The root is missing: the sum of the squares was taken for the norm.")
+@wrong("5.5", "The root is missing: the sum of the squares was used as the norm.")
 def clip_gradients(gradients, max_norm):
     squares = tf.add_n([tf.reduce_sum(g**2) for g in gradients])
     factor = tf.minimum(tf.cast(max_norm, squares.dtype) / squares, 1)
     return [g * factor for g in gradients]
 
 
-@wrong("5.5", "The largest value was taken for the norm.")
+@wrong("5.5", "The largest value was used as the norm.")
 def clip_gradients(gradients, max_norm):
     norm = tf.reduce_max([tf.reduce_max(tf.abs(g)) for g in gradients])
     factor = tf.minimum(tf.cast(max_norm, norm.dtype) / norm, 1)
@@ -785,14 +792,14 @@ def clip_gradients(gradients, max_norm):
     return [g / norm * tf.minimum(norm, tf.cast(max_norm, norm.dtype)) for g in gradients]
 
 
-@wrong("5.5", "The sum of squares, without its root, was compared with max_norm.")
+@wrong("5.5", "The sum of squares was compared with max_norm without taking its root.")
 def clip_gradients(gradients, max_norm):
     squares = tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients])
     factor = tf.where(squares > max_norm, max_norm / tf.sqrt(squares), 1)
     return [g * factor for g in gradients]
 
 
-@wrong("5.5", "The list that was given was changed.")
+@wrong("5.5", "The list passed in was modified.")
 def clip_gradients(gradients, max_norm):
     norm = tf.linalg.global_norm(gradients)
     for i, g in enumerate(gradients):
@@ -808,37 +815,39 @@ def clip_gradients(gradients, max_norm):
     return list(gradients)
 
 
-@wrong("5.5", "The norm was computed in NumPy, which a graph cannot do.")
+@wrong("5.5", "The norm was computed in NumPy, which is impossible in a graph.")
 def clip_gradients(gradients, max_norm):
     norm = np.sqrt(sum(np.sum(np.square(g)) for g in gradients))
     return [g * min(1.0, max_norm / norm) if norm > 0 else g for g in gradients]
 
 
-@wrong("5.5", "float32 is hard-coded: float64 gradients are refused.")
+@wrong("5.5", "float32 is hard-coded, so float64 gradients are refused.")
 def clip_gradients(gradients, max_norm):
     norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients]))
     factor = tf.minimum(tf.constant(max_norm, tf.float32) / norm, 1.0)
     return [g * factor for g in gradients]
 
 
-@wrong("5.5", "The gradients came back in float32.")
+@wrong("5.5", "The gradients were returned in float32.")
 def clip_gradients(gradients, max_norm):
     return reference.clip_gradients([tf.cast(g, tf.float32) for g in gradients], max_norm)
 
 
-@wrong("5.5", "A generator came back, which has no length.")
+@wrong("5.5", "A generator was returned, which has no length.")
 def clip_gradients(gradients, max_norm):
     return (g for g in reference.clip_gradients(gradients, max_norm))
 
 
-@wrong("5.5", "Gradients longer than 1 were scaled, whatever max_norm is.")
+@wrong("5.5", "Gradients with a norm above 1 were scaled, whatever max_norm is.")
 def clip_gradients(gradients, max_norm):
     norm = tf.linalg.global_norm(gradients)
     factor = tf.where(norm > 1, tf.cast(max_norm, norm.dtype) / norm, 1)
     return [g * factor for g in gradients]
 
 
-@wrong("5.5", "Length and direction were separated: a zero gradient beside others became NaN.")
+@wrong(
+    "5.5", "Each gradient was divided by its own norm, so a zero gradient beside others became NaN."
+)
 def clip_gradients(gradients, max_norm):
     norm = tf.linalg.global_norm(gradients)
     if norm == 0:
@@ -847,7 +856,7 @@ def clip_gradients(gradients, max_norm):
     return [g / tf.norm(g) * tf.norm(g) * factor for g in gradients]
 
 
-@wrong("5.5", "A whole number is refused as max_norm.")
+@wrong("5.5", "An integer is refused as max_norm.")
 def clip_gradients(gradients, max_norm):
     norm, bound = tf.linalg.global_norm(gradients), tf.convert_to_tensor(max_norm)
     if bound.dtype.is_floating:
@@ -855,7 +864,7 @@ def clip_gradients(gradients, max_norm):
     return [g * tf.minimum(bound / norm, 1.0) for g in gradients]
 
 
-@wrong("5.5", "TensorFlow's own function returns the norm as well, and both came back.")
+@wrong("5.5", "TensorFlow's own function returns the norm too, and both were returned.")
 def clip_gradients(gradients, max_norm):
     return tf.clip_by_global_norm(gradients, max_norm)
 
@@ -868,21 +877,21 @@ def clip_gradients(gradients, max_norm):
 # 5.6
 
 
-@wrong("5.6", "The bias correction is missing: the first steps are about three times too long.")
+@wrong("5.6", "The bias correction is missing, so the first steps are about three times too long.")
 class Adam(reference.Adam):
     def apply(self, gradients):
         self.step.assign(1e6)
         super().apply(gradients)
 
 
-@wrong("5.6", "The steps are not counted: the bias is corrected as in the first step forever.")
+@wrong("5.6", "The steps are not counted, so the bias is always corrected as in the first step.")
 class Adam(reference.Adam):
     def apply(self, gradients):
         self.step.assign(0)
         super().apply(gradients)
 
 
-@wrong("5.6", "The steps are counted in Python: in a graph it is always the first.")
+@wrong("5.6", "The steps are counted in Python, so in a graph the count stays at the first step.")
 class Adam(reference.Adam):
     calls = 0
 
@@ -898,7 +907,7 @@ class Adam(reference.Adam):
         super().apply([-g for g in gradients])
 
 
-@wrong("5.6", "`w = w - change` made a tensor: the model's own variable stayed as it was.")
+@wrong("5.6", "`w = w - change` made a new tensor, so the model's own variable did not change.")
 class Adam(reference.Adam):
     def apply(self, gradients):
         t = self.step.assign_add(1.0)
@@ -911,7 +920,7 @@ class Adam(reference.Adam):
             x = x - change
 
 
-@wrong("5.6", "The learning rate is a Python number: a compiled step does not follow a change.")
+@wrong("5.6", "The learning rate is a Python number, so a compiled step does not follow a change.")
 class Adam(reference.Adam):
     def __init__(self, variables, learning_rate=1e-3, *arguments, **options):
         super().__init__(variables, learning_rate, *arguments, **options)
@@ -922,7 +931,7 @@ class Adam(reference.Adam):
         super().apply(gradients)
 
 
-@wrong("5.6", "The second average is of the gradient's size, not of its square.")
+@wrong("5.6", "The second average is of the gradient's absolute value, not of its square.")
 class Adam(reference.Adam):
     def apply(self, gradients):
         t = self.step.assign_add(1)
@@ -944,7 +953,7 @@ class Adam(reference.Adam):
             x.assign_sub(self.learning_rate * top / (bottom + self.epsilon))
 
 
-@wrong("5.6", "Both averages decay at the same rate: beta_1 was used for the squares too.")
+@wrong("5.6", "Both averages use the same decay rate: beta_1 was used for the squares too.")
 class Adam(reference.Adam):
     def __init__(self, variables, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
         super().__init__(variables, learning_rate, beta_1, beta_1, epsilon)
@@ -961,7 +970,7 @@ class Adam(reference.Adam):
             x.assign_sub(self.learning_rate * top / tf.sqrt(bottom + self.epsilon))
 
 
-@wrong("5.6", "Plain gradient descent: there are no averages.")
+@wrong("5.6", "This is plain gradient descent, without averages.")
 class Adam(reference.Adam):
     def apply(self, gradients):
         for variable, gradient in zip(self.updated, gradients, strict=True):
@@ -970,7 +979,7 @@ class Adam(reference.Adam):
 
 @wrong(
     "5.6",
-    "Only the first variable has a memory: the averages of the others start at 0 in every step.",
+    "Only the first variable has moving averages; those of the others start at 0 in every step.",
 )
 class Adam(reference.Adam):
     def apply(self, gradients):
@@ -992,19 +1001,23 @@ class Adam(reference.Adam):
         super().__init__(variables, learning_rate, beta_1, beta_2, 1e-7)
 
 
-@wrong("5.6", "By default the learning rate is a hundredth.")
+@wrong("5.6", "The default learning rate is 0.01 instead of 0.001.")
 class Adam(reference.Adam):
     def __init__(self, variables, learning_rate=1e-2, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
         super().__init__(variables, learning_rate, beta_1, beta_2, epsilon)
 
 
-@wrong("5.6", "The arguments have other names than beta_1, beta_2 and epsilon.")
+@wrong("5.6", "The arguments have other names than learning_rate, beta_1, beta_2 and epsilon.")
 class Adam(reference.Adam):
     def __init__(self, variables, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-7, learning_rate=None):
         super().__init__(variables, learning_rate or lr, beta1, beta2, eps)
 
 
-@wrong("5.6", "zip stops at the shorter list: variables without a gradient are silently left out.")
+@wrong(
+    "5.6",
+    "zip stops at the end of the shorter list, so variables without a gradient are left out "
+    "silently.",
+)
 class Adam(reference.Adam):
     def apply(self, gradients):
         t = self.step.assign_add(1.0)
@@ -1017,7 +1030,7 @@ class Adam(reference.Adam):
             x.assign_sub(change)
 
 
-@wrong("5.6", "float64 is hard-coded: float32 variables are refused.")
+@wrong("5.6", "float64 is hard-coded, so float32 variables are refused.")
 class Adam(reference.Adam):
     def __init__(self, variables, learning_rate=1e-3, *arguments, **options):
         super().__init__(variables, learning_rate, *arguments, **options)
@@ -1025,7 +1038,7 @@ class Adam(reference.Adam):
         self.step = tf.Variable(0.0, dtype=tf.float64, trainable=False)
 
 
-@wrong("5.6", "It is not a tf.Module: a checkpoint does not find its memory.")
+@wrong("5.6", "It is not a tf.Module, so a checkpoint does not find its moving averages.")
 class Adam:
     def __init__(self, variables, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
         self.updated = list(variables)
@@ -1050,7 +1063,7 @@ class Adam(reference.Adam):
         self.m, self.v = ([slots[k] for k in places] for slots in (self.m, self.v))
 
 
-@wrong("5.6", "Where a gradient is 0 nothing is updated, though the averages should decay.")
+@wrong("5.6", "Where a gradient is 0 nothing is updated, but the averages should decay.")
 class Adam(reference.Adam):
     def apply(self, gradients):
         t = self.step.assign_add(1.0)
@@ -1077,7 +1090,7 @@ class Adam(reference.Adam):
         self.learning_rate = tf.identity(self.learning_rate)
 
 
-@wrong("5.6", "The learning rate is kept under another name.")
+@wrong("5.6", "The learning rate is stored under another name than learning_rate.")
 class Adam(tf.Module):
     def __init__(self, variables, *arguments, **options):
         self.inner = reference.Adam(variables, *arguments, **options)
@@ -1087,7 +1100,7 @@ class Adam(tf.Module):
         self.inner.apply(gradients)
 
 
-@wrong("5.6", "There is no epsilon: a gradient of 0 divides 0 by 0.")
+@wrong("5.6", "Epsilon is missing, so a gradient of 0 divides 0 by 0.")
 class Adam(reference.Adam):
     def __init__(self, variables, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
         super().__init__(variables, learning_rate, beta_1, beta_2, 0.0)
@@ -1149,7 +1162,7 @@ class Adam(reference.Adam):
         super().apply(gradients)
 
 
-@wrong("5.6", "The steps are counted in Python: in a graph it is always the first.")
+@wrong("5.6", "The steps are counted in Python, so in a graph the count stays at the first step.")
 class Adam(reference.Adam):
     calls = 0
 
@@ -1159,7 +1172,7 @@ class Adam(reference.Adam):
         super().apply(gradients)
 
 
-@wrong("5.6", "Each variable counts as a step: the bias correction ends too soon.")
+@wrong("5.6", "Each variable counts as a step, so the bias correction ends too soon.")
 class Adam(reference.Adam):
     def apply(self, gradients):
         slots = zip(self.updated, gradients, self.m, self.v, strict=True)
@@ -1183,7 +1196,7 @@ def train_step(model, optimizer, images, labels, max_norm=5.0):
     return loss
 
 
-@wrong("5.7", "The loss after the step came back.")
+@wrong("5.7", "The loss after the step was returned instead of the one before it.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     reference.train_step(model, optimizer, images, labels, max_norm)
     return softmax_cross_entropy(model(images, training=False), labels)
@@ -1206,7 +1219,7 @@ def train_step(model, optimizer, images, labels, max_norm=5.0):
     return reference.train_step(model, optimizer, images, labels, 5.0)
 
 
-@wrong("5.7", "The optimizer was ignored: the weights moved at a fixed rate.")
+@wrong("5.7", "The optimizer was ignored: the weights were changed at a fixed rate.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss, gradients = reference.loss_and_gradients(model, images, labels)
     for v, g in zip(model.trainable_variables, gradients, strict=True):
@@ -1214,14 +1227,14 @@ def train_step(model, optimizer, images, labels, max_norm=5.0):
     return loss
 
 
-@wrong("5.7", "Each gradient was clipped by itself.")
+@wrong("5.7", "Each gradient was clipped separately.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss, gradients = reference.loss_and_gradients(model, images, labels)
     optimizer.apply([tf.clip_by_norm(g, max_norm) for g in gradients])
     return loss
 
 
-@wrong("5.7", "Nothing came back.")
+@wrong("5.7", "Nothing was returned.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     reference.train_step(model, optimizer, images, labels, max_norm)
 
@@ -1231,7 +1244,7 @@ def train_step(model, optimizer, images, labels, max_norm=1.0):
     return reference.train_step(model, optimizer, images, labels, max_norm)
 
 
-@wrong("5.7", "The statistics moved twice: the model ran twice in training mode.")
+@wrong("5.7", "The statistics changed twice, because the model ran twice in training mode.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss = softmax_cross_entropy(model(images, training=True), labels)
     _, gradients = reference.loss_and_gradients(model, images, labels)
@@ -1239,14 +1252,14 @@ def train_step(model, optimizer, images, labels, max_norm=5.0):
     return loss
 
 
-@wrong("5.7", "The statistics moved twice: the model ran twice in training mode.")
+@wrong("5.7", "The statistics changed twice, because the model ran twice in training mode.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss = reference.train_step(model, optimizer, images, labels, max_norm)
     model(images, training=True)
     return loss
 
 
-@wrong("5.7", "Short gradients were stretched to max_norm.")
+@wrong("5.7", "Short gradients were scaled up to max_norm.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss, gradients = reference.loss_and_gradients(model, images, labels)
     norm = tf.linalg.global_norm(gradients)
@@ -1262,7 +1275,7 @@ def train_step(model, optimizer, images, labels, max_norm=5.0):
     return loss
 
 
-@wrong("5.7", "The statistics were put back after the step.")
+@wrong("5.7", "The statistics were set back after the step.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     before = [tf.identity(v) for v in model.batch_norm_statistics]
     loss = reference.train_step(model, optimizer, images, labels, max_norm)
@@ -1271,13 +1284,15 @@ def train_step(model, optimizer, images, labels, max_norm=5.0):
     return loss
 
 
-@wrong("5.7", "The loss came back as a Python float.")
+@wrong("5.7", "The loss was returned as a Python float.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss = reference.train_step(model, optimizer, images, labels, max_norm)
     return float(loss) if tf.executing_eagerly() else loss
 
 
-@wrong("5.7", "The step was compiled with the first optimizer and the first bound, and kept them.")
+@wrong(
+    "5.7", "The step was compiled with the first optimizer and the first max_norm, and keeps both."
+)
 def train_step(model, optimizer, images, labels, max_norm=5.0, kept={}):
     if id(model) not in kept:
         step = tf.function(lambda *batch: reference.train_step(model, optimizer, *batch, max_norm))
@@ -1285,7 +1300,10 @@ def train_step(model, optimizer, images, labels, max_norm=5.0, kept={}):
     return kept[id(model)][0](images, labels)
 
 
-@wrong("5.7", "Gradients of 0 were skipped, though the optimizer's memory should move the weights.")
+@wrong(
+    "5.7",
+    "The step was skipped for gradients of 0, but the moving averages still change the weights.",
+)
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss, gradients = reference.loss_and_gradients(model, images, labels)
     clipped = reference.clip_gradients(gradients, max_norm)
@@ -1294,27 +1312,25 @@ def train_step(model, optimizer, images, labels, max_norm=5.0):
     return loss
 
 
-@wrong("5.7", "float64 is hard-coded: a float32 model is refused.")
+@wrong("5.7", "float64 is hard-coded, so a float32 model is refused.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     return reference.train_step(model, optimizer, images, labels, tf.constant(max_norm, tf.float64))
 
 
-@wrong(
-    "5.7", "The loss was divided by labels.shape[0], which is None where the batch size is open."
-)
+@wrong("5.7", "The loss was divided by labels.shape[0], which is None when the batch size is open.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss, gradients = taped(model, images, labels, loss_by_static_size)
     optimizer.apply(reference.clip_gradients(gradients, max_norm))
     return loss
 
 
-@wrong("5.7", "tf.random.set_seed was called in each step: all other random draws then repeat.")
+@wrong("5.7", "tf.random.set_seed was called in each step, so all other random draws repeat.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     tf.random.set_seed(0)
     return reference.train_step(model, optimizer, images, labels, max_norm)
 
 
-@wrong("5.7", "The gradients came back beside the loss.")
+@wrong("5.7", "The gradients were returned along with the loss.")
 def train_step(model, optimizer, images, labels, max_norm=5.0):
     loss, gradients = reference.loss_and_gradients(model, images, labels)
     optimizer.apply(reference.clip_gradients(gradients, max_norm))
@@ -1339,7 +1355,7 @@ def slopes(model, images, target, training=False):
     return tape.gradient(value, images)
 
 
-@wrong("5.8", "The sign was kept: the map can be negative.")
+@wrong("5.8", "The sign was kept, so the map can be negative.")
 def saliency_map(model, images):
     return tf.reduce_sum(slopes(model, images, lambda z: z[:, 1]), axis=-1)
 
@@ -1349,13 +1365,13 @@ def saliency_map(model, images):
     return tf.reduce_max(tf.abs(slopes(model, images, lambda z: z[:, 0])), axis=-1)
 
 
-@wrong("5.8", "The model ran in training mode: its statistics moved.")
+@wrong("5.8", "The model ran in training mode, so its statistics changed.")
 def saliency_map(model, images):
     found = slopes(model, images, lambda z: z[:, 1], training=True)
     return tf.reduce_max(tf.abs(found), axis=-1)
 
 
-@wrong("5.8", "The channels were not reduced: there is a map for each.")
+@wrong("5.8", "The channels were not reduced, so there is one map for each channel.")
 def saliency_map(model, images):
     return tf.abs(slopes(model, images, lambda z: z[:, 1]))
 
@@ -1365,9 +1381,7 @@ def saliency_map(model, images):
     return tf.reduce_max(tf.abs(slopes(model, images, tf.reduce_sum)), axis=-1)
 
 
-@wrong(
-    "5.8", "The mean over the batch was differentiated: the larger the batch, the fainter the maps."
-)
+@wrong("5.8", "The mean over the batch was differentiated, so larger batches give fainter maps.")
 def saliency_map(model, images):
     found = slopes(model, images, lambda z: tf.reduce_mean(z[:, 1]))
     return tf.reduce_max(tf.abs(found), axis=-1)
@@ -1379,33 +1393,33 @@ def saliency_map(model, images):
     return tf.reduce_max(tf.abs(found), axis=-1)
 
 
-@wrong("5.8", "The image's brightness came back instead of its influence.")
+@wrong("5.8", "The image's brightness was returned instead of its influence on the logit.")
 def saliency_map(model, images):
     return tf.reduce_max(tf.convert_to_tensor(images), axis=-1)
 
 
-@wrong("5.8", "The map came back in float32 whatever the images were.")
+@wrong("5.8", "The map was returned in float32, whatever the dtype of the images.")
 def saliency_map(model, images):
     return reference.saliency_map(model, tf.cast(images, tf.float32))
 
 
-@wrong("5.8", "The map came back in float32 whatever the images were.")
+@wrong("5.8", "The map was returned in float32, whatever the dtype of the images.")
 def saliency_map(model, images):
     return tf.cast(reference.saliency_map(model, images), tf.float32)
 
 
-@wrong("5.8", "Maps were made for two images, however many there are.")
+@wrong("5.8", "Maps were made for two images, whatever the number of images.")
 def saliency_map(model, images):
     return tf.stack([reference.saliency_map(model, images[i : i + 1])[0] for i in range(2)])
 
 
-@wrong("5.8", "Each map was stretched so that its largest value is 1.")
+@wrong("5.8", "Each map was scaled so that its largest value is 1.")
 def saliency_map(model, images):
     maps = reference.saliency_map(model, images)
     return maps / tf.reduce_max(maps, axis=(1, 2), keepdims=True)
 
 
-@wrong("5.8", "A single map came back, the mean over all images.")
+@wrong("5.8", "A single map was returned, the mean over all images.")
 def saliency_map(model, images):
     return tf.reduce_mean(reference.saliency_map(model, images), axis=0)
 
@@ -1428,7 +1442,9 @@ def saliency_map(model, images):
     return tf.abs(tf.reduce_sum(tape.gradient(logit, images), axis=-1))
 
 
-@wrong("5.8", "The largest derivative was taken before its absolute value: negative ones are lost.")
+@wrong(
+    "5.8", "The largest derivative was taken before its absolute value, so negative ones are lost."
+)
 def saliency_map(model, images):
     signed = slopes(model, images, lambda logits: tf.reduce_sum(logits[:, 1]))
     return tf.abs(tf.reduce_max(signed, axis=-1))
