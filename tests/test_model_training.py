@@ -95,7 +95,7 @@ def means_of_batches(means, sizes):
     return {
         "that of the first batch alone": means[0],
         "that of the last batch alone": means[-1],
-        "that of all batches but the last, short one": np.average(means[:-1], weights=sizes[:-1]),
+        "that of all batches except the short last one": np.average(means[:-1], weights=sizes[:-1]),
         "the mean over the batches, whatever their sizes": np.mean(means),
         "the sum over the batches": np.sum(means),
         "the sum over the examples": np.dot(means, sizes),
@@ -113,17 +113,17 @@ def check_chosen(found, expected, phase, name):
     strangers = sum(all(v is not own for own in expected) for v in found)
     others = f", {strangers} of which are not among them" if strangers else ""
     assert len(found) == len(expected), (
-        f"In the phase {phase!r} the model's {name} are asked for, {len(expected)} in all;"
+        f"In the phase {phase!r}, the model's {name} should be returned, {len(expected)} in all;"
         f" {len(found)} came back{others}."
     )
     assert strangers == 0, (
-        f"In the phase {phase!r} as many came back as the model has {name}, namely {len(found)}"
-        f"{others}: the variables themselves are asked for, and no copies."
+        f"In the phase {phase!r}, as many came back as the model has {name}, namely {len(found)}"
+        f"{others}: return the variables themselves, not copies."
     )
     in_order = all(v is own for v, own in zip(found, expected, strict=True))
     assert in_order, (
-        f"In the phase {phase!r} the model's {name} came back in another order than theirs, which"
-        " is that of the optimizer."
+        f"In the phase {phase!r}, the model's {name} came back in another order; the optimizer"
+        " relies on the model's own."
     )
 
 
@@ -153,8 +153,8 @@ class TestVariablesToTrain:
             check_chosen(head_found, [head], "head", "head_variables")
             check_chosen(whole_found, [base, head], "whole", "trainable_variables")
             assert all(variable.trainable for variable in (base, head)), (
-                "A variable is not trainable any more; the phase is chosen by what the optimizer is"
-                " given, and the model stays as it is."
+                "A variable is not trainable any more: choose the phase by what is returned, and do"
+                " not change the model."
             )
 
     @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def check_variables(ours, theirs, what):
         found, expected = getattr(ours, name).numpy(), getattr(theirs, name).numpy()
         error = received.distance(found, expected)
         assert error <= 1e-9, (
-            f"{what} {name}{worst(found, expected)}. Look at what is differentiated, clipped (by"
+            f"{what}, {name}{worst(found, expected)}. Check what is differentiated, clipped (by"
             " one factor) and applied."
         )
 
@@ -243,7 +243,9 @@ class TestMakeTrainStep:
         for images, labels in small_batches(last=8):
             step(images, labels)
         still = len(before) - count_changed(before, everything)
-        assert still == 0, f"{still} of {len(before)} variables did not move in the whole phase."
+        assert still == 0, (
+            f"{still} of {len(before)} variables did not change in the 'whole' phase."
+        )
 
     @pytest.mark.parametrize("optimizer_class", [Momentum, PlainAdam])
     def test_freezes_the_base_bit_for_bit_in_the_head_phase(self, optimizer_class):
@@ -257,15 +259,15 @@ class TestMakeTrainStep:
             for images, labels in small_batches(count, last=8):
                 step(images, labels)
         assert count_changed(base, model.base_variables) == 0, (
-            f"With {optimizer_class.__name__} the base's weights changed in 10 steps of the head"
-            " phase. A base that is given gradients of zero, or a graph of the phase before, still"
-            " moves."
+            f"With {optimizer_class.__name__}, the base's weights changed in 10 steps of the head"
+            " phase: are they given gradients of zero, or is the graph of the phase before used?"
         )
         assert count_changed(statistics, model.batch_norm_statistics) == 0, (
-            "The base's batch-norm statistics crept in the head phase; in which mode does it run?"
+            "The base's batch-norm statistics changed in the head phase: in which mode does the"
+            " base run?"
         )
         moved = count_changed(head, model.head_variables)
-        assert moved == 4, f"Of the head's 4 variables {moved} moved in the head phase."
+        assert moved == 4, f"Of the head's 4 variables, {moved} changed in the head phase."
 
     @pytest.mark.parametrize("phase", PHASES)
     def test_clips_at_a_norm_of_5_unless_told_otherwise(self, phase):
@@ -280,7 +282,7 @@ class TestMakeTrainStep:
         squares = [np.sum((a - v.numpy()) ** 2) for a, v in zip(before, variables, strict=True)]
         norm = math.sqrt(sum(squares))
         assert abs(norm - 5) <= 1e-6, (
-            f"Phase {phase}: a huge gradient was applied with a global norm of {instead(norm, 5)}."
+            f"Phase {phase}: a large gradient was applied with a global norm of {instead(norm, 5)}."
         )
 
     @pytest.mark.parametrize("max_norm", [5.0, 0.05])
@@ -294,8 +296,8 @@ class TestMakeTrainStep:
             expected = oracles.train_step(theirs, phase, optimizer, images, labels, max_norm)
             loss = float(step(images, labels))
             assert abs(loss - expected) <= 1e-9, (
-                f"Phase {phase}, step {k}: the loss is {instead(loss, expected)}: the mean over the"
-                " batch, before the step, with each part in its mode."
+                f"Phase {phase}, step {k}: the loss is {instead(loss, expected)}. It should be the"
+                " mean over the batch, before the step, with each part in its mode."
             )
             check_variables(ours, theirs, f"Phase {phase}, max_norm {max_norm}: after step {k}")
 
@@ -315,7 +317,7 @@ class TestMakeTrainStep:
             f"Phase {phase}, label_smoothing 0.4: the loss is {instead(loss, expected)}."
             f"{known_as(loss, {'the loss without smoothing': plain})}"
         )
-        what = f"Phase {phase}, label_smoothing 0.4, the loss that came back is right; after it"
+        what = f"Phase {phase}, label_smoothing 0.4: the loss is right, but after the step"
         check_variables(ours, theirs, what)
 
     @pytest.mark.parametrize("phase", PHASES)
@@ -331,8 +333,8 @@ class TestMakeTrainStep:
             step(images, labels)
         of_model, of_optimizer = len(model.calls) - before[0], optimizer.calls - before[1]
         assert of_model + of_optimizer == 0, (
-            f"Phase {phase}: in 6 further steps on batches of one size the model's Python code ran"
-            f" {of_model} times and the optimizer's {of_optimizer} times; compile the whole step,"
+            f"Phase {phase}: in 6 further steps on batches of one size, the model's Python code ran"
+            f" {of_model} times and the optimizer's {of_optimizer} times: compile the whole step"
             " once."
         )
 
@@ -347,8 +349,8 @@ class TestMakeTrainStep:
         before = copies(model.trainable_variables)
         step(images, labels)
         assert count_changed(before, model.trainable_variables) == 0, (
-            "With the learning rate set to 0 between the steps, the weights still moved; leave it"
-            " to the optimizer, which reads its variable at every step."
+            "With the learning rate set to 0 between two steps, the weights still changed: leave"
+            " the rate to the optimizer, which reads its variable in every step."
         )
 
     def test_fixes_the_phase_when_it_is_made(self):
@@ -377,12 +379,13 @@ class TestMakeTrainStep:
             head_found = count_changed(head_before, model.head_variables)
             assert (found, head_found) == (of_base, of_head), (
                 f"With the steps of both phases made before any was used, a step of the phase"
-                f" {name} moved {found} of the base's 2 and {head_found} of the head's 4 variables,"
-                f" not {of_base} and {of_head}. Nothing that is set later, or kept from before, may"
-                " decide."
+                f" {name} changed {found} of the base's 2 and {head_found} of the head's 4"
+                f" variables, not {of_base} and {of_head}. A step must depend only on what it was"
+                " made with, not on what is set later or kept from before."
             )
         assert len(model.trainable_variables) == 5, (
-            "The model has other trainable variables than before; freezing is a matter of the step."
+            "The model has other trainable variables than before: freeze by the choice of"
+            " variables, without changing the model."
         )
 
     @pytest.mark.parametrize("phase", PHASES)
@@ -396,10 +399,10 @@ class TestMakeTrainStep:
         step = made_step(model, phase)
         loss, expected = float(step(images, labels)), oracles.cross_entropy(logits, labels)
         assert abs(loss - expected) <= 1e-6 * expected, (
-            f"Phase {phase}: with logits in the thousands the loss is {instead(loss, expected)}."
+            f"Phase {phase}: with logits in the thousands, the loss is {instead(loss, expected)}."
         )
         finite = all(np.isfinite(v.numpy()).all() for v in variables)
-        assert finite, f"Phase {phase}: logits in the thousands turned a variable into NaN."
+        assert finite, f"Phase {phase}: with logits in the thousands, a variable became NaN."
 
     def test_refuses_any_other_phase(self):
         """As variables_to_train does."""
@@ -411,18 +414,19 @@ class TestMakeTrainStep:
 
 FIGURES = ("loss", "accuracy", "sensitivity", "specificity", "auc")
 LOOK_AT = {
-    "loss": "Every example weighs the same, and the loss takes logits, not probabilities.",
-    "accuracy": "Count right decisions over all examples.",
-    "sensitivity": "The share of the parasitized cells (label 1) that are found.",
-    "specificity": "The share of the uninfected cells (label 0) that are cleared.",
-    "auc": "The share of all pairs that are ordered rightly by the scores, a tie counting half.",
+    "loss": "Every example has the same weight, and the loss takes logits, not probabilities.",
+    "accuracy": "It is the share of correct decisions over all examples.",
+    "sensitivity": "It is the share of parasitized cells (label 1) that are classified as such.",
+    "specificity": "It is the share of uninfected cells (label 0) that are classified as such.",
+    "auc": "It is the share of all pairs of one cell of each class that the scores order correctly;"
+    " a tie counts half.",
 }
 
 
 def evaluated(model, dataset):
     """What evaluate returned, checked for its form: a dict of five floats."""
     found = received.mapping(
-        model_training.evaluate(model, dataset), FIGURES, "what evaluate gives"
+        model_training.evaluate(model, dataset), FIGURES, "what evaluate returns"
     )
     for name in FIGURES:
         if not isinstance(found[name], float):
@@ -440,7 +444,7 @@ def check_figures(found, expected, what, look_at=look_at):
     for name, value in expected.items():
         if math.isnan(value):
             assert math.isnan(found[name]), (
-                f"{what}: {name} is {digits(found[name])}; it is undefined, so NaN."
+                f"{what}: {name} is {digits(found[name])}; it is undefined and should be NaN."
             )
         else:
             # A sum in float32 is as good as seven digits.
@@ -454,7 +458,7 @@ def batches_scored(found, logits, labels, size):
     parts = {
         "of the first batch alone": slice(size),
         "of the last batch alone": slice((len(labels) - 1) // size * size, None),
-        "of all batches but the last, short one": slice(len(labels) // size * size),
+        "of all batches except the short last one": slice(len(labels) // size * size),
     }
     fitting = []
     for words, part in parts.items():
@@ -497,7 +501,7 @@ class TestEvaluate:
         """Right are 4 of the first batch, 3 of the second, none of the third, which is short."""
         sick, well, labels = (0.0, 3.0), (2.0, 0.0), [1, 0] * 4 + [1]
         logits = [sick, well] * 3 + [sick, sick] + [well]
-        what = "batches of 4, 4 and 1"
+        what = "Batches of 4, 4 and 1"
         check_evaluation(logits, labels, what, accuracy=7 / 9, sensitivity=4 / 5)
 
     def test_tells_sensitivity_from_specificity(self):
@@ -505,13 +509,13 @@ class TestEvaluate:
         called_sick, called_well = (0.0, 1.0), (1.0, 0.0)
         logits = [called_sick] * 3 + [called_well] + [called_well] + [called_sick] * 3
         labels = [1] * 4 + [0] * 4
-        what = "3 of 4 sick and 1 of 4 well cells right"
+        what = "3 of 4 parasitized and 1 of 4 uninfected cells classified correctly"
         check_evaluation(logits, labels, what, sensitivity=0.75, specificity=0.25)
 
     def test_leaves_a_bad_model_its_auc_below_a_half(self):
         """Of 4 pairs one is ordered rightly: 0.25, not 0.75."""
         logits, labels = [(0.0, score) for score in (-2.0, -1.0, 1.0, 2.0)], [1, 0, 1, 0]
-        check_evaluation(logits, labels, "a model worse than chance", auc=0.25)
+        check_evaluation(logits, labels, "A model worse than chance", auc=0.25)
 
     def test_counts_ties_half(self):
         """Most scores are shared by cells of both classes here."""
@@ -531,7 +535,7 @@ class TestEvaluate:
         cells = echo_dataset(logits, labels).unbatch()
         shuffled = cells.shuffle(40, reshuffle_each_iteration=True).batch(6)
         found = evaluated(EchoModel(), shuffled)
-        what = "40 cells in another order at each pass"
+        what = "40 cells in another order in each pass"
         check_figures(found, oracles.figures(logits, labels), what)
 
     def test_changes_nothing(self):
@@ -540,7 +544,7 @@ class TestEvaluate:
         before = copies(model.variables)
         evaluated(model, as_dataset(small_batches()))
         assert count_changed(before, model.variables) == 0, (
-            "Evaluating changed a variable of the model; run it outside training."
+            "Evaluating changed a variable of the model: run it outside training."
         )
         assert not any(mode for _, mode in model.calls), "The model was called in training mode."
 
@@ -550,25 +554,27 @@ class TestEvaluate:
         model.dropout, model.training = 0.5, True
         evaluated(model, as_dataset(small_batches()))
         found = model.dropout, model.training
-        assert found == (0.5, True), f"The model's dropout and training were set to {found}."
+        assert found == (0.5, True), (
+            f"The model's attributes `dropout` and `training` were set to {found}."
+        )
 
     @pytest.mark.parametrize("label", [0, 1])
     def test_says_nan_where_a_class_is_absent(self, label):
         """0 or 1 would be taken for a measurement."""
         logits = [(0.0, 1.0), (2.0, 0.5), (0.3, 0.9)]
-        check_evaluation(logits, [label] * 3, f"only class {label}", auc=math.nan)
+        check_evaluation(logits, [label] * 3, f"Only class {label}", auc=math.nan)
 
     def test_survives_extreme_logits(self):
         """A cell that is wrong and certain costs 2000, not infinity."""
         logits, labels = [(1000.0, -1000.0), (-1000.0, 1000.0), (1000.0, -1000.0)], [0, 1, 1]
-        check_evaluation(logits, labels, "logits of +-1000", loss=2000 / 3)
+        check_evaluation(logits, labels, "Logits of +-1000", loss=2000 / 3)
 
     def test_tells_close_scores_and_certain_ones_apart(self):
         """Probabilities of 1 - 1e-9 and 1 - 1e-11 are not a tie."""
         scores = [25.0, 20.0, -25.0, -20.0, 0.5004, 0.5001]
         labels = [1, 0, 0, 1, 1, 0]
         logits = [(0.0, score) for score in scores]
-        check_evaluation(logits, labels, "scores of +-20 and +-25")
+        check_evaluation(logits, labels, "Scores of +-20 and +-25")
 
 
 def rate_at(*arguments):
@@ -582,11 +588,12 @@ def check_rates(steps, total, peak, fraction):
         rate, k = rate_at(step, total, peak, fraction), float(step)
         expected = oracles.cosine_decay(k, total, peak, fraction)
         if k < fraction * total:
-            place = "It is on the line up, whose length is not rounded."
+            place = "The step is in the linear warm-up, whose length is not rounded."
         else:
-            place = "It is after the end." if k >= total else "It is on the half cosine down."
+            place = "The step is after the end." if k >= total else "The step is in the decay."
         assert abs(rate - expected) <= 1e-5 * peak, (
-            f"Step {k:g} of {total}, peak {peak}, warm-up {fraction}: {instead(rate, expected)}."
+            f"At step {k:g} of {total}, with the peak {peak} and the warm-up {fraction}, the rate"
+            f" is {instead(rate, expected)}."
             f" {place}{end_of_decay(total, peak, fraction)}"
         )
 
@@ -594,7 +601,9 @@ def check_rates(steps, total, peak, fraction):
 def end_of_decay(total, peak, fraction):
     """A sentence about the rate after the last step where it is not 0; otherwise ""."""
     end = rate_at(total, total, peak, fraction)
-    return "" if abs(end) <= 1e-5 * peak else f" At the end, step {total}, {instead(end, 0)}."
+    return (
+        "" if abs(end) <= 1e-5 * peak else f" At the last step, {total}, it is {instead(end, 0)}."
+    )
 
 
 @pytest.mark.exercise("6.4")
@@ -606,7 +615,7 @@ class TestCosineDecay:
         found = [round(rate_at(step, 200, 1.0), 4) for step in (0, 10, 20)]
         assert found == [0.0, 0.5, 1.0], (
             f"At the steps 0, 10 and 20 of 200, with the peak 1, the rate is {digits(found)}, not"
-            " [0, 0.5, 1]; by default the warm-up is a tenth."
+            " [0, 0.5, 1]; the default warm-up is 0.1 of the steps."
         )
 
     @pytest.mark.parametrize(
@@ -637,10 +646,10 @@ def features_and_labels(model, dataset):
     found = received.parts(found, names, "what base_features returns")
     for name, part in zip(names, found, strict=True):
         if not hasattr(part, "shape"):
-            received.refuse(part, name, "one tensor: join the batches")
+            received.refuse(part, name, "one tensor: concatenate the batches")
     features = received.array(found[0], "the features", shape=(None, 6), dtype="floats")
     assert ("features", True) not in model.calls, (
-        "The base was run in training mode; a frozen base runs as outside training."
+        "The base was run in training mode; a frozen base runs in inference mode."
     )
     return features, received.array(found[1], "the labels", shape=(None,), dtype="integers")
 
@@ -650,15 +659,15 @@ def check_joined(features, labels, model, batches, what):
     images, own_labels = (np.concatenate(part) for part in zip(*batches, strict=True))
     expected = oracles.small_base(model, images)
     assert len(features) == len(images), (
-        f"{what}: features of {len(features)} images came back, not of {len(images)}."
+        f"{what}: the features of {len(features)} images came back, not of {len(images)}."
         f"{batches_joined(features, expected, [len(y) for _, y in batches])}"
     )
     assert len(labels) == len(images), (
-        f"{what}: labels of {len(labels)} images came back, not of {len(images)}."
+        f"{what}: the labels of {len(labels)} images came back, not of {len(images)}."
     )
     error = received.distance(features, expected)
     assert error <= 1e-9, (
-        f"{what}: feature {worst(features, expected)}, as the base makes it as it is now, outside"
+        f"{what}: feature {worst(features, expected)}, as the current base computes it outside"
         " training, in the order of the dataset."
     )
     apart = int(np.sum(labels != own_labels))
@@ -671,7 +680,7 @@ def batches_joined(features, expected, sizes):
     parts = {
         "the first batch alone": expected[: sizes[0]],
         "the last batch alone": last,
-        "all batches but the last, short one": whole,
+        "all batches except the short last one": whole,
     }
     for words, part in parts.items():
         if len(part) == len(features) and received.distance(features, part) <= 1e-9:
@@ -699,13 +708,13 @@ class TestBaseFeatures:
         images, own_labels = (np.concatenate(part) for part in zip(*batches, strict=True))
         rows = oracles.small_base(model, images)
         assert len(features) == len(labels), (
-            f"Features of {len(features)} images came back, and labels of {len(labels)}."
+            f"The features of {len(features)} images came back, but the labels of {len(labels)}."
         )
         nearest = np.abs(features[:, None] - rows).max(axis=-1).argmin(axis=1)
         apart = int(np.sum(own_labels[nearest] != labels))
         assert apart == 0, (
-            f"On a dataset that comes in another order at each pass, {apart} of {len(labels)} rows"
-            f" of features stand beside another image's label; the dataset was read {len(passes)}"
+            f"On a dataset that comes in another order in each pass, {apart} of {len(labels)} rows"
+            f" of features got the label of another image; the dataset was read {len(passes)}"
             " times."
         )
 
@@ -717,8 +726,8 @@ class TestBaseFeatures:
             model.base_kernel.assign(call * model.base_kernel)
             features, labels = features_and_labels(model, dataset)
             assert not np.array_equal(features, before), (
-                f"At call {call} the features of call {call - 1} came back again, though the base"
-                " has changed since."
+                f"At call {call}, the features of call {call - 1} came back again, although the"
+                " base has changed since."
             )
             before = features
             check_joined(features, labels, model, batches, f"Call {call} for one model")
@@ -732,12 +741,14 @@ class TestBaseFeatures:
             "A variable of the model changed; a frozen base runs outside training."
         )
         heads = sum(part == "head" for part, _ in model.calls)
-        assert heads == 0, f"The head was run {heads} times; the features are its input."
+        assert heads == 0, f"The head was run {heads} times, but the features are only its input."
         seen = int(model.runs.images)
         assert seen == 35, (
-            f"The base was run on {seen} images of a dataset of 35; each needs it once."
+            f"The base was run on {seen} images, but the dataset has 35: run it on each once."
         )
-        assert model.base_kernel.trainable, "The base's weights are not trainable any more."
+        assert model.base_kernel.trainable, (
+            "The base's weights are not trainable any more: do not change the model."
+        )
 
 
 def training_set(last=8, count=5):
@@ -805,7 +816,7 @@ class Training:
         returned = model_training.train(model, train_set, val_set, whole, head, **options)
         history = received.mapping(returned, RECORDED, "what train returns")
         for name in RECORDED:
-            what = f"after {whole} whole and {head} head epochs the history's {name!r}"
+            what = f"after {whole} whole and {head} head epochs, the history's {name!r}"
             history[name] = received.sequence(history[name], what, length=whole + head)
         return cls(model, train_set, val_set, history, *before)
 
@@ -814,7 +825,7 @@ class Training:
         entries = self.history[name]
         found = [received.number(entry, f"an entry of the history's {name!r}") for entry in entries]
         assert np.isfinite(found).all() or not finite, (
-            f"The history's {name!r} is {digits(found)}: not all of it is finite."
+            f"The history's {name!r} is {digits(found)}: not all entries are finite."
         )
         return found
 
@@ -849,9 +860,9 @@ class Training:
         as_after = [epoch for epoch, loss in enumerate(losses, 1) if abs(loss - found) <= 1e-5]
         assert abs(found - best) <= 1e-5, (
             f"The lowest validation loss was {digits(best)}, in epoch {losses.index(best) + 1} of"
-            f" {len(losses)}; the model that came back has {digits(found)}"
+            f" {len(losses)}, but that of the final model is {digits(found)}"
             f"{f', as after epoch {as_after[-1]}' if as_after else ''}. Keep a copy of all"
-            " variables, the statistics too, at the best epoch."
+            " variables, including the statistics, of the best epoch."
         )
 
 
@@ -1015,8 +1026,8 @@ class TestTrain:
                 f"{phases.count(phase)} {phase}" for phase in dict.fromkeys(phases)
             )
             assert phases == ["whole"] * whole + ["head"] * head, (
-                f"With {whole} whole and {head} head epochs the history's phases are {shown}, in"
-                " this order; the whole network comes first."
+                f"With {whole} whole and {head} head epochs, the history's phases are {shown}, in"
+                " this order; the whole network should be trained first."
             )
             for name in ("loss", "val_loss", "val_accuracy"):
                 training.figures(name)
@@ -1026,18 +1037,19 @@ class TestTrain:
         training = twelve_whole_then_three_head
         losses = training.figures("loss")[:12]
         assert losses[-1] <= 0.05 * losses[0], (
-            f"In 12 epochs the loss went from {digits(losses[0])} to {digits(losses[-1])} only;"
-            " each entry is that of its own epoch."
+            f"In 12 epochs, the loss went from {digits(losses[0])} to {digits(losses[-1])}; it"
+            " should fall to 5%. Each entry must be that of its own epoch."
         )
         best = max(training.figures("val_accuracy"))
         assert best >= 0.9, (
-            f"The best accuracy on the cells that were trained on is {digits(best)}."
+            f"The best accuracy on the cells used for training is {digits(best)}; it should be at"
+            " least 0.9."
         )
 
     def test_moves_everything_in_the_whole_phase(self, one_whole_by_default):
         """The base's weights, its statistics, and the head."""
         still = 6 - one_whole_by_default.head_changes - one_whole_by_default.base_changes
-        assert still == 0, f"{still} of 6 variables did not move in the whole phase."
+        assert still == 0, f"{still} of 6 variables did not change in the 'whole' phase."
 
     def test_learns_in_the_first_epoch_too(self, two_head_by_default):
         """The features may be a single batch, whose step is the epoch: its rate must not be 0."""
@@ -1045,13 +1057,13 @@ class TestTrain:
         losses = two_head_by_default.figures("val_loss")
         still = [abs(loss - before) <= 1e-6 for loss in losses]
         assert not all(still), (
-            f"Before the training the validation loss was {digits(before)}, and after either of"
-            " two epochs of the head it is the same: nothing was learnt."
+            f"Before the training, the validation loss was {digits(before)}, and after each of two"
+            " epochs of the head phase it is the same: nothing was learned."
         )
         assert not still[0], (
-            f"Before the training the validation loss was {digits(before)}, and after the first of"
-            f" two epochs of the head it is the same: {digits(losses)}. Either the rate of its"
-            " steps was 0, as cosine_decay is at step 0, or it was validated before them."
+            f"Before the training, the validation loss was {digits(before)}, and after the first of"
+            f" two epochs of the head phase it is the same: {digits(losses)}. Either the learning"
+            " rate was 0, as cosine_decay is at step 0, or the validation came before the steps."
         )
 
     def test_uses_the_learning_rate_of_the_phase(
@@ -1060,11 +1072,13 @@ class TestTrain:
         """One rate for each: with a rate near 0 nothing moves to speak of."""
         for phase, training in (("whole", one_whole_at_1e_14), ("head", two_head_at_1e_14)):
             assert training.head_step <= 1e-9, (
-                f"With the rate 1e-14 for the {phase} phase and 0.05 for the other, a weight of the"
-                f" head moved by {digits(training.head_step)}."
+                f"With the rate 1e-14 for the phase {phase} and 0.05 for the other, a weight of the"
+                f" head changed by {digits(training.head_step)}."
             )
         step = twelve_whole_then_three_head.head_step
-        assert step >= 1e-3, f"With the rate 0.05 for both phases the head moved by {digits(step)}."
+        assert step >= 1e-3, (
+            f"With the rate 0.05 for both phases, the head changed by only {digits(step)}."
+        )
 
     def test_reads_the_training_set_anew_in_every_whole_epoch(
         self, five_whole_then_two_head_at_1e_12_flipped
@@ -1072,8 +1086,8 @@ class TestTrain:
         """At each pass it draws another order and other augmentations."""
         passes = five_whole_then_two_head_at_1e_12_flipped.passes
         assert passes >= 6, (
-            f"In 5 whole epochs and the head phase the training set was read {passes} times:"
-            " iterate over it in each epoch, do not keep or cache what came."
+            f"In 5 whole epochs and the head phase, the training set was read {passes} times:"
+            " iterate over it in each epoch; do not keep or cache its batches."
         )
 
     def test_learns_nothing_from_the_validation_set(
@@ -1105,8 +1119,8 @@ class TestTrain:
                 for _ in range(2)
             )
             assert not apart(first, told, phase) or apart(first, second, phase), (
-                f"With other validation cells another network came out of the phase {phase!r}:"
-                " something is learnt from the validation set."
+                f"With other validation cells, the phase {phase!r} gave another network: something"
+                " is learned from the validation set."
             )
 
     # A frozen base
@@ -1114,9 +1128,9 @@ class TestTrain:
     def test_freezes_the_base_in_the_head_phase(self, two_head_by_default):
         """Bit for bit, its statistics included, while all of the head moves."""
         changes = two_head_by_default.base_changes
-        assert changes == 0, "The base, or its statistics, moved in the head phase."
+        assert changes == 0, "The base's weights or its statistics changed in the head phase."
         count = two_head_by_default.head_changes
-        assert count == 4, f"Of the head's 4 variables {count} moved in the head phase."
+        assert count == 4, f"Of the head's 4 variables, {count} changed in the head phase."
 
     def test_stops_changing_the_base_after_the_whole_phase(self, twelve_whole_then_three_head):
         """What the first phase's optimizer remembers must not move the base in the second."""
@@ -1124,24 +1138,26 @@ class TestTrain:
         model.features(tf.zeros((1, 4, 4, 3)), training=False)  # the final state counts as well
         changes = len(model.states) - 1
         assert changes >= 60, (
-            f"12 whole epochs of 5 batches make 60 steps, but the base went through {changes}"
-            " changes only."
+            f"12 whole epochs of 5 batches make 60 steps, but the base changed only {changes}"
+            " times."
         )
         assert changes == 60, (
             "12 whole epochs of 5 batches change the base and its statistics 60 times, but it ran"
-            f" in {changes + 1} different states: does the head phase go on moving it, or was it"
-            " brought back to a state in which it had never been?"
+            f" in {changes + 1} different states: does the head phase change it too, or was it"
+            " restored to a state that it never had?"
         )
 
     def test_leaves_the_model_trainable(self, two_head_by_default):
         """Freezing is a matter of the step: the model can be trained on afterwards."""
         count = len(two_head_by_default.model.trainable_variables)
-        assert count == 5, f"After the head phase the model has {count} trainable variables, not 5."
+        assert count == 5, (
+            f"After the head phase, the model has {count} trainable variables, not 5."
+        )
 
     def test_trains_the_head_with_its_dropout(self, two_head_by_default):
         """The base runs as outside training in the head phase, but the head does not."""
         assert ("head", True) in two_head_by_default.model.calls, (
-            "In the head phase the head never ran in training mode: there is no dropout."
+            "In the head phase, the head never ran in training mode, so there was no dropout."
         )
 
     # The figures of the history
@@ -1158,8 +1174,9 @@ class TestTrain:
         afterwards = oracles.figures_of(model, train_set)["loss"]
         mistaken = known_as(found, means_of_batches(losses, sizes))
         assert min(abs(found - expected), abs(found - afterwards)) <= 1e-5, (
-            "At a rate of 1e-14 the first epoch's loss, over its 35 examples, is"
-            f" {instead(found, expected)}.{mistaken or ' Weigh each batch by its examples.'}"
+            "At a rate of 1e-14, the loss of the first epoch, over its 35 examples, is"
+            f" {instead(found, expected)}."
+            f"{mistaken or ' Weight each batch by its number of examples.'}"
         )
 
     def test_records_the_validation_figures_outside_training(self, one_whole_by_default):
@@ -1168,13 +1185,13 @@ class TestTrain:
         expected = oracles.figures_of(model, val_set)
         found = one_whole_by_default.figures("val_loss")[0]
         mistaken = means_of_batches(*batch_losses(model, val_set)) | {
-            "that with the head in training mode": loss_over(model, val_set, head=True),
-            "that with base and head in training mode": loss_over(model, val_set, True, True),
+            "the loss with the head in training mode": loss_over(model, val_set, head=True),
+            "the loss with base and head in training mode": loss_over(model, val_set, True, True),
             "that of the training set": loss_over(model, one_whole_by_default.train_set),
         }
         assert abs(found - expected["loss"]) <= 1e-5, (
-            f"val_loss is {instead(found, expected['loss'])}, which is that of the model that came"
-            f" back, over the validation set, outside training.{known_as(found, mistaken)}"
+            f"val_loss is {instead(found, expected['loss'])}, which is the loss of the final model"
+            f" over the validation set, outside training.{known_as(found, mistaken)}"
         )
         found = one_whole_by_default.figures("val_accuracy")[0]
         assert abs(found - expected["accuracy"]) <= 1e-5, (
@@ -1191,7 +1208,7 @@ class TestTrain:
             for epoch, found in enumerate(two_head_at_1e_14.figures(name), start=1):
                 assert abs(found - expected) <= 1e-5, (
                     f"Epoch {epoch} of the head phase, on a frozen base and at a rate of 1e-14:"
-                    f" {name} is {instead(found, expected)}. Each example counts once, beside the"
+                    f" {name} is {instead(found, expected)}. Each example must count once, with the"
                     " label that came with it in the same pass."
                 )
 
@@ -1200,12 +1217,12 @@ class TestTrain:
         losses = five_whole_then_two_head_at_1e_12_flipped.figures("val_loss")[:5]
         shares = five_whole_then_two_head_at_1e_12_flipped.figures("val_accuracy")[:5]
         assert losses[-1] > losses[0] + 0.01, (
-            "In 5 epochs that unlearn the validation set its loss rises, but the history says"
-            f" {digits(losses)}: each entry is that of its own epoch."
+            "In 5 epochs with swapped validation labels, val_loss rises, but the history has"
+            f" {digits(losses)}: each entry must be that of its own epoch."
         )
         assert shares[-1] < shares[0], (
-            "In 5 epochs that unlearn the validation set its accuracy falls, but the history says"
-            f" {digits(shares)}: each entry is that of its own epoch."
+            "In 5 epochs with swapped validation labels, val_accuracy falls, but the history has"
+            f" {digits(shares)}: each entry must be that of its own epoch."
         )
 
     # Label smoothing
@@ -1223,8 +1240,8 @@ class TestTrain:
         losses, val_losses = training.figures("loss"), training.figures("val_loss")
         for found in val_losses:
             assert abs(found - smoothed) > 1e-5 or abs(found - plain) <= 1e-5, (
-                f"With label_smoothing 0.9 a val_loss is {digits(found)}, which the model that came"
-                f" back has with smoothing; without it, as is asked for, it has {digits(plain)}."
+                f"With label_smoothing 0.9, a val_loss is {digits(found)}, which is the smoothed"
+                f" loss of the final model; val_loss is without smoothing: {digits(plain)}."
             )
         before = loss_over(certain_model(), training_set())
         for phase, first, last in (
@@ -1232,15 +1249,16 @@ class TestTrain:
             ("head", min(val_losses[:2]), val_losses[5]),
         ):
             assert last > 1.2 * first, (
-                "On labels smoothed by 0.9 a network that is certain and right becomes less so, but"
-                f" in the phase {phase!r} its validation loss went from {digits(first)} to"
-                f" {digits(last)}: does label_smoothing reach the steps of this phase?"
+                "With label_smoothing 0.9, the confident and correct network becomes less"
+                f" confident, but in the phase {phase!r} its validation loss went from"
+                f" {digits(first)} to {digits(last)}: is label_smoothing passed to the steps of"
+                " this phase?"
             )
         least = oracles.cross_entropy([(0.0, math.log(0.55 / 0.45))], [1], label_smoothing=0.9)
         for epoch, (found, afterwards) in enumerate(zip(losses, val_losses, strict=True), start=1):
             assert found >= least - 1e-6 or abs(found - afterwards) <= 1e-5, (
-                f"With label_smoothing 0.9 the training loss of epoch {epoch} is {digits(found)};"
-                f" with the smoothed labels that were trained on none is below {digits(least)}."
+                f"With label_smoothing 0.9, the training loss of epoch {epoch} is {digits(found)};"
+                f" with the smoothed labels used in training it cannot be below {digits(least)}."
             )
 
     # The best weights
@@ -1264,8 +1282,9 @@ class TestTrain:
         losses = five_whole_then_two_head_at_1e_12_flipped.figures("val_loss")
         whole, head = losses[:5], losses[5:]
         assert abs(head[0] - min(whole)) <= 1e-5, (
-            f"The whole phase's best validation loss was {digits(min(whole))}, its last"
-            f" {digits(whole[-1])}; the head phase, at a rate of 1e-12, began at {digits(head[0])}."
+            f"In the 'whole' phase the best validation loss was {digits(min(whole))} and the last"
+            f" was {digits(whole[-1])}; the head phase, at a rate of 1e-12, started at"
+            f" {digits(head[0])}."
         )
 
     def test_trains_the_head_on_the_best_base(self, five_whole_then_two_head_at_1e_12_flipped):
@@ -1273,12 +1292,12 @@ class TestTrain:
         training = five_whole_then_two_head_at_1e_12_flipped
         expected = oracles.figures_of(training.model, training.train_set)["loss"]
         losses = training.figures("loss")
-        advice = " Take the best weights back before the base runs over the training set."
+        advice = " Restore the best weights before the base runs over the training set."
         for found in losses[5:]:
             mistaken = known_as(found, {"the figure of the last whole epoch": losses[4]})
             assert abs(found - expected) <= 1e-4, (
-                f"In the head phase the training loss is {digits(found)}; with the best weights of"
-                f" the phase before it is {digits(expected)}.{mistaken or advice}"
+                f"In the head phase, the training loss is {digits(found)}; with the best weights of"
+                f" the phase before, it is {digits(expected)}.{mistaken or advice}"
             )
 
     def test_counts_small_improvements_too(self):
@@ -1289,9 +1308,9 @@ class TestTrain:
         found = oracles.figures_of(training.model, training.val_set)["loss"]
         above = found - min(losses)
         assert abs(above) <= (max(losses) - min(losses)) / 4, (
-            f"In 3 epochs the validation loss fell by {digits(max(losses) - min(losses))}; that of"
-            f" the model that came back is {digits(abs(above))} {'above' if above > 0 else 'below'}"
-            " the lowest. However small a gain is, it counts."
+            f"In 3 epochs, the validation loss fell by {digits(max(losses) - min(losses))}; that of"
+            f" the final model is {digits(abs(above))} {'above' if above > 0 else 'below'} the"
+            " lowest. Every improvement counts, however small it is."
         )
 
     # The defaults, and what is shown
@@ -1312,11 +1331,11 @@ class TestTrain:
             ("head", two_head_by_default.head_step, two_head_at_1e_3.head_step),
         ):
             assert told > 0, (
-                f"With the rate 0.001 for the {phase} phase no weight of the head moved."
+                f"With the rate 0.001 for the phase {phase}, no weight of the head changed."
             )
             assert 0.4 <= default / told <= 2.5, (
-                f"Without a learning rate for the {phase} phase the head moved by"
-                f" {digits(default)}, with 0.001 by {digits(told)}."
+                f"With the default learning rate for the phase {phase}, the head changed by"
+                f" {digits(default)}; with 0.001, it changed by {digits(told)}."
             )
 
     def test_shows_its_progress(self, capfd, caplog, pytestconfig):

@@ -15,29 +15,29 @@ from tests.answers import right, wrong
 # 6.1
 
 
-@wrong("6.1", "The head phase was given all variables: nothing is frozen.")
+@wrong("6.1", "In the head phase all variables were returned, so nothing is frozen.")
 def variables_to_train(model, phase):
     reference.variables_to_train(model, phase)
     return model.trainable_variables
 
 
-@wrong("6.1", "The head phase was given the base.")
+@wrong("6.1", "In the head phase the base's variables were returned.")
 def variables_to_train(model, phase):
     found = reference.variables_to_train(model, phase)
     return model.base_variables if phase == "head" else found
 
 
-@wrong("6.1", "A misspelt phase goes unnoticed: it was taken for one of the two.")
+@wrong("6.1", "A misspelt phase is not noticed; it is treated as one of the two phases.")
 def variables_to_train(model, phase):
     return model.trainable_variables if phase == "whole" else model.head_variables
 
 
-@wrong("6.1", "A misspelt phase goes unnoticed: it was taken for one of the two.")
+@wrong("6.1", "A misspelt phase is not noticed; it is treated as one of the two phases.")
 def variables_to_train(model, phase):
     return model.head_variables if phase == "head" else model.trainable_variables
 
 
-@wrong("6.1", "The moving statistics were put among the variables to train.")
+@wrong("6.1", "The moving statistics were included in the variables to train.")
 def variables_to_train(model, phase):
     found = reference.variables_to_train(model, phase)
     return list(model.variables) if phase == "whole" else found
@@ -48,18 +48,18 @@ def variables_to_train(model, phase):
     return list(reversed(reference.variables_to_train(model, phase)))
 
 
-@wrong("6.1", "Copies came back: training them leaves the model as it was.")
+@wrong("6.1", "Copies were returned; training them does not change the model.")
 def variables_to_train(model, phase):
     return [tf.Variable(v) for v in reference.variables_to_train(model, phase)]
 
 
-@wrong("6.1", "Only the last dense layer was taken for the head.")
+@wrong("6.1", "Only the last dense layer was treated as the head.")
 def variables_to_train(model, phase):
     found = reference.variables_to_train(model, phase)
     return found[-2:] if phase == "head" else found
 
 
-@wrong("6.1", "The base was made untrainable: the model stays changed.")
+@wrong("6.1", "The base was made untrainable, and the model stays changed.")
 def variables_to_train(model, phase):
     found = reference.variables_to_train(model, phase)
     if phase == "head":
@@ -68,19 +68,19 @@ def variables_to_train(model, phase):
     return found
 
 
-@wrong("6.1", "A generator came back, which is used up after one pass.")
+@wrong("6.1", "A generator was returned, which is exhausted after one pass.")
 def variables_to_train(model, phase):
     return (v for v in reference.variables_to_train(model, phase))
 
 
-@wrong("6.1", "The first model's variables were kept for every other model.")
+@wrong("6.1", "The variables of the first model were kept and returned for every other model.")
 def variables_to_train(model, phase, kept={}):
     if phase not in kept:
         kept[phase] = reference.variables_to_train(model, phase)
     return kept[phase]
 
 
-@wrong("6.1", "The head's variables are written down by name instead of asked for.")
+@wrong("6.1", "The head's variables are listed by name; another model has other names.")
 def variables_to_train(model, phase):
     found = reference.variables_to_train(model, phase)
     return [model.w1, model.b1, model.w2, model.b2] if phase == "head" else found
@@ -99,22 +99,22 @@ def choosing(is_whole, is_head):
     return variables_to_train
 
 
-wrong("6.1", "The first letter alone decides: 'wholesale' is taken for 'whole'.")(
+wrong("6.1", "Only the first letter is compared, so 'wholesale' is accepted as 'whole'.")(
     choosing(lambda phase: str(phase).startswith("w"), lambda phase: str(phase).startswith("h"))
 )
-wrong("6.1", "A word that only contains the phase, such as 'the head', is taken for it.")(
+wrong("6.1", "A string that contains the phase, such as 'the head', is accepted.")(
     choosing(lambda phase: "whole" in str(phase), lambda phase: "head" in str(phase))
 )
-wrong("6.1", "A part of the word, even the empty one, is taken for the phase.")(
+wrong("6.1", "A part of the word, even the empty string, is accepted as the phase.")(
     choosing(lambda phase: str(phase) in "whole", lambda phase: str(phase) in "head")
 )
-wrong("6.1", "Capitals and spaces are put up with: 'WHOLE' passes for 'whole'.")(
+wrong("6.1", "Case and spaces are ignored, so 'WHOLE' is accepted as 'whole'.")(
     choosing(
         lambda phase: str(phase).strip().lower() == "whole",
         lambda phase: str(phase).strip().lower() == "head",
     )
 )
-wrong("6.1", "True and False pass for the two phases.")(
+wrong("6.1", "True and False are accepted as the two phases.")(
     choosing(lambda phase: phase in ("whole", True), lambda phase: phase in ("head", False))
 )
 
@@ -127,7 +127,7 @@ def variables_to_train(model, phase):
     return tuple(parts[phase])
 
 
-@wrong("6.1", "A phase that is unknown raises a KeyError, not a ValueError.")
+@wrong("6.1", "An unknown phase raises a KeyError instead of a ValueError.")
 def variables_to_train(model, phase):
     return {"whole": model.trainable_variables, "head": model.head_variables}[phase]
 
@@ -161,7 +161,7 @@ def step_of(
     return step
 
 
-@wrong("6.2", "The base runs in training mode in the head phase: its statistics creep.")
+@wrong("6.2", "The base runs in training mode in the head phase, so its statistics change.")
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     return step_of(
         model,
@@ -173,7 +173,7 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     )
 
 
-@wrong("6.2", "The base runs as outside training even in the whole phase.")
+@wrong("6.2", "The base runs in inference mode even in the 'whole' phase.")
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     return step_of(
         model,
@@ -185,7 +185,7 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     )
 
 
-@wrong("6.2", "The head runs as outside training in the head phase: without dropout.")
+@wrong("6.2", "The head runs in inference mode in the head phase, so nothing is dropped.")
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     whole = phase == "whole"
     return step_of(
@@ -204,12 +204,12 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     return reference.make_train_step(model, phase, optimizer, 1e9, label_smoothing)
 
 
-@wrong("6.2", "max_norm is ignored: it is always 5.")
+@wrong("6.2", "max_norm is ignored; 5 is always used.")
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     return reference.make_train_step(model, phase, optimizer, 5.0, label_smoothing)
 
 
-@wrong("6.2", "Each gradient was clipped by itself, which changes their direction.")
+@wrong("6.2", "Each gradient was clipped separately, which changes their common direction.")
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     whole = phase == "whole"
     return step_of(
@@ -230,14 +230,14 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     return reference.make_train_step(model, "whole", own, max_norm, label_smoothing)
 
 
-@wrong("6.2", "The step is not compiled: it runs in Python every time.")
+@wrong("6.2", "The step is not compiled, so it runs in Python every time.")
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     return reference.make_train_step(
         model, phase, optimizer, max_norm, label_smoothing
     ).python_function
 
 
-@wrong("6.2", "Nothing was updated: the gradients were never applied.")
+@wrong("6.2", "Nothing was updated, because the gradients were never applied.")
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     reference.variables_to_train(model, phase)
 
@@ -249,7 +249,7 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     return step
 
 
-@wrong("6.2", "The loss after the step came back instead of the one before it.")
+@wrong("6.2", "The loss after the step was returned instead of the one before it.")
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     step = reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
 
@@ -262,7 +262,7 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     return then
 
 
-@wrong("6.2", "The learning rate was read once, so that a schedule changes nothing.")
+@wrong("6.2", "The learning rate was read only once, so a schedule has no effect.")
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     rate = float(optimizer.learning_rate)
     step = reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
@@ -274,7 +274,7 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     return fixed
 
 
-@wrong("6.2", "stop_gradient was put on the logits: the head freezes as well.")
+@wrong("6.2", "stop_gradient was applied to the logits, so the head is frozen too.")
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     variables = reference.variables_to_train(model, phase)
     if phase == "whole":
@@ -298,19 +298,26 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     return reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
 
 
-@wrong("6.2", "The step is made once and kept: a later phase goes on with the graph of the first.")
+@wrong(
+    "6.2",
+    "The first step was kept and returned again, so a later phase uses the graph of the first.",
+)
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     step = reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
     kept = model.__dict__.setdefault("kept_steps", (step,))
     return kept[0]
 
 
-@wrong("6.2", "Unless told otherwise, the gradients are clipped at another norm than 5.")
+@wrong("6.2", "By default the gradients are clipped at a norm other than 5.")
 def make_train_step(model, phase, optimizer, max_norm=1.0, label_smoothing=0.0):
     return reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
 
 
-@wrong("6.2", "In the head phase the base is given gradients of zero: the memory moves it on.")
+@wrong(
+    "6.2",
+    "In the head phase the base gets gradients of zero; the optimizer's moving averages still "
+    "change it.",
+)
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     if phase == "whole":
         model.__dict__["first"] = optimizer
@@ -331,7 +338,7 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     return step
 
 
-@wrong("6.2", "The base was made untrainable: the model stays changed.")
+@wrong("6.2", "The base was made untrainable, and the model stays changed.")
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     step = reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
     if phase == "head":
@@ -340,7 +347,11 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     return step
 
 
-@wrong("6.2", "The phase is an attribute of the model, read while tracing: the last one decides.")
+@wrong(
+    "6.2",
+    "The phase is an attribute of the model that is read during tracing, so the last step made "
+    "decides.",
+)
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     reference.variables_to_train(model, phase)
     model.__dict__["phase"] = phase
@@ -358,7 +369,7 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     return step
 
 
-@wrong("6.2", "A step was kept for each phase: a second optimizer is left aside.")
+@wrong("6.2", "One step was kept for each phase, so a second optimizer is ignored.")
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     kept = model.__dict__.setdefault("kept_by_phase", {})
     if phase not in kept:
@@ -366,7 +377,7 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     return kept[phase]
 
 
-@wrong("6.2", "Only loss and gradients are compiled: the update runs in Python.")
+@wrong("6.2", "Only the loss and the gradients are compiled; the update runs in Python.")
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     variables = reference.variables_to_train(model, phase)
 
@@ -397,13 +408,16 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     return lambda images, labels: head(model.features(images, training=False), labels)
 
 
-@wrong("6.2", "The loss came back as a Python float: a graph around the step has none.")
+@wrong(
+    "6.2",
+    "The loss was returned as a Python float, which does not exist in a graph around the step.",
+)
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     step = reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
     return lambda images, labels: float(step(images, labels))
 
 
-@wrong("6.2", "The loss comes from a pass of its own, with another dropout mask.")
+@wrong("6.2", "The loss comes from a separate forward pass, with another dropout mask.")
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     inner = reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
     if phase != "head":
@@ -467,24 +481,27 @@ def cross_entropy_of_the_other_class(logits, labels, label_smoothing):
 wrong("6.2", "The loss was summed over the batch instead of averaged.")(
     step_with_loss(summed_cross_entropy)
 )
-wrong("6.2", "The softmax was written out: exp() of a large logit is infinite, and the loss NaN.")(
-    step_with_loss(plain_cross_entropy)
-)
-wrong("6.2", "The targets are always in float64: a model in float32 cannot be trained.")(
+wrong(
+    "6.2",
+    "The softmax was written out: exp() of a large logit is infinite, and the loss is NaN.",
+)(step_with_loss(plain_cross_entropy))
+wrong("6.2", "The targets are always float64, so a float32 model cannot be trained.")(
     step_with_loss(cross_entropy_in_float64)
 )
-wrong("6.2", "The images, which are in [0, 1] already, were divided by 255.")(
+wrong("6.2", "The images, which are already in [0, 1], were divided by 255.")(
     step_with_loss(softmax_cross_entropy, convert=lambda images: images / 255)
 )
 
 # Label smoothing
 
-wrong("6.2", "label_smoothing is ignored.")(
-    step_with_loss(lambda logits, labels, _: softmax_cross_entropy(logits, labels))
-)
-wrong("6.2", "All of the smoothing's share goes to the other class, none to the label's own.")(
-    step_with_loss(cross_entropy_of_the_other_class)
-)
+wrong(
+    "6.2",
+    "The returned loss is not smoothed: label_smoothing is ignored, or used in the gradient only.",
+)(step_with_loss(lambda logits, labels, _: softmax_cross_entropy(logits, labels)))
+wrong(
+    "6.2",
+    "The whole share of the smoothing goes to the other class; the label's own gets a part too.",
+)(step_with_loss(cross_entropy_of_the_other_class))
 
 
 def smoothing_in(phases):
@@ -497,7 +514,7 @@ def smoothing_in(phases):
     return make_train_step
 
 
-wrong("6.2", "The labels are smoothed in the whole phase only.")(smoothing_in(["whole"]))
+wrong("6.2", "The labels are smoothed in the 'whole' phase only.")(smoothing_in(["whole"]))
 wrong("6.2", "The labels are smoothed in the head phase only.")(smoothing_in(["head"]))
 
 
@@ -521,15 +538,16 @@ def two_losses(smooth_trained, smooth_returned):
     return make_train_step
 
 
-wrong("6.2", "Trained on smoothed labels, the step returns the loss without smoothing.")(
-    two_losses(smooth_trained=1, smooth_returned=0)
-)
-wrong("6.2", "The step returns the smoothed loss, but differentiates the one without smoothing.")(
+wrong(
+    "6.2",
+    "The returned loss is not smoothed: label_smoothing is ignored, or used in the gradient only.",
+)(two_losses(smooth_trained=1, smooth_returned=0))
+wrong("6.2", "The step returns the smoothed loss, but differentiates the loss without smoothing.")(
     two_losses(smooth_trained=0, smooth_returned=1)
 )
 
 
-@wrong("6.2", "By default the labels are smoothed by a tenth.")
+@wrong("6.2", "By default the labels are smoothed by 0.1.")
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.1):
     return reference.make_train_step(model, phase, optimizer, max_norm, label_smoothing)
 
@@ -584,7 +602,10 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     return tf.function(step)
 
 
-@wrong("6.2", "In the head phase the base's gradients count in the norm: the head's steps shrink.")
+@wrong(
+    "6.2",
+    "In the head phase the base's gradients count in the norm, so the head's steps are too short.",
+)
 def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
     wanted = {variable.ref() for variable in reference.variables_to_train(model, phase)}
 
@@ -623,13 +644,13 @@ def with_figure(name, function):
     return evaluate
 
 
-@wrong("6.3", "The loss was averaged over batches, whose sizes differ.")
+@wrong("6.3", "The loss was averaged over batches, although their sizes differ.")
 def evaluate(model, dataset):
     losses = [float(softmax_cross_entropy(model(x, training=False), y)) for x, y in dataset]
     return reference.evaluate(model, dataset) | {"loss": float(np.mean(losses))}
 
 
-@wrong("6.3", "The accuracy was averaged over batches, whose sizes differ.")
+@wrong("6.3", "The accuracy was averaged over batches, although their sizes differ.")
 def evaluate(model, dataset):
     shares = [
         float(np.mean(np.argmax(model(x, training=False), 1) == y.numpy())) for x, y in dataset
@@ -654,14 +675,14 @@ def evaluate(model, dataset):
     return reference.evaluate(model, [batch for batch in batches if len(batch[1]) == size])
 
 
-@wrong("6.3", "Sensitivity and specificity were exchanged.")
+@wrong("6.3", "Sensitivity and specificity were swapped.")
 def evaluate(model, dataset):
     figures = reference.evaluate(model, dataset)
     swap = {"sensitivity": figures["specificity"], "specificity": figures["sensitivity"]}
     return figures | swap
 
 
-@wrong("6.3", "The model ran in training mode: its statistics moved.")
+@wrong("6.3", "The model ran in training mode, so its statistics changed.")
 def evaluate(model, dataset):
     gathered(model, dataset, training=True)
     return reference.evaluate(model, dataset)
@@ -686,17 +707,18 @@ def probabilities(logits, dtype=tf.float64):
     return tf.nn.softmax(tf.cast(logits, dtype)).numpy()
 
 
-wrong("6.3", "Ties were counted as won in the AUC.")(with_auc_of(tie=1.0))
-wrong("6.3", "Ties were counted as lost in the AUC.")(with_auc_of(tie=0.0))
-wrong("6.3", "The AUC ranks by the logit of one class instead of the difference of both.")(
+wrong("6.3", "Ties count as 1 in the AUC instead of one half.")(with_auc_of(tie=1.0))
+wrong("6.3", "Ties count as 0 in the AUC instead of one half.")(with_auc_of(tie=0.0))
+wrong("6.3", "The AUC ranks by the logit of one class instead of the difference of the two.")(
     with_auc_of(lambda logits: logits[:, 1])
 )
-wrong("6.3", "The AUC ranks by how certain an answer is, whichever class it names.")(
+wrong("6.3", "The AUC ranks by the confidence of the prediction, whichever class it is for.")(
     with_auc_of(lambda logits: probabilities(logits).max(axis=1))
 )
-wrong("6.3", "The AUC ranks by probabilities in float32, in which certain cells become ties.")(
-    with_auc_of(lambda logits: probabilities(logits, tf.float32)[:, 1])
-)
+wrong(
+    "6.3",
+    "The AUC ranks by probabilities in float32, in which confident predictions become ties.",
+)(with_auc_of(lambda logits: probabilities(logits, tf.float32)[:, 1]))
 wrong("6.3", "The AUC ranks by probabilities rounded to three digits, which makes ties.")(
     with_auc_of(lambda logits: probabilities(logits)[:, 1].round(3))
 )
@@ -708,26 +730,26 @@ def evaluate(model, dataset):
     return figures | {"auc": (figures["sensitivity"] + figures["specificity"]) / 2}
 
 
-@wrong("6.3", "What an absent class leaves undefined became 0.")
+@wrong("6.3", "A figure that is undefined because a class is absent became 0.")
 def evaluate(model, dataset):
     figures = reference.evaluate(model, dataset)
     return {name: 0.0 if math.isnan(value) else value for name, value in figures.items()}
 
 
-@wrong("6.3", "The AUC of a set of one class became 0.5.")
+@wrong("6.3", "The AUC of a dataset with only one class became 0.5.")
 def evaluate(model, dataset):
     figures = reference.evaluate(model, dataset)
     return figures | {"auc": 0.5 if math.isnan(figures["auc"]) else figures["auc"]}
 
 
-@wrong("6.3", "Uninfected was taken for the positive class.")
+@wrong("6.3", "Uninfected was used as the positive class.")
 def evaluate(model, dataset):
     figures = reference.evaluate(model, dataset)
     swap = {"sensitivity": figures["specificity"], "specificity": figures["sensitivity"]}
     return figures | swap | {"auc": 1 - figures["auc"]}
 
 
-@wrong("6.3", "Tensors came back instead of floats.")
+@wrong("6.3", "Tensors were returned instead of floats.")
 def evaluate(model, dataset):
     return {k: tf.constant(v) for k, v in reference.evaluate(model, dataset).items()}
 
@@ -746,7 +768,11 @@ def evaluate(model, dataset):
     return with_figure("sensitivity", precision)(model, dataset)
 
 
-@wrong("6.3", "The dataset was read twice: a shuffled one gives other labels the second time.")
+@wrong(
+    "6.3",
+    "The dataset was read twice, but a shuffled one gives its labels in another order the second "
+    "time.",
+)
 def evaluate(model, dataset):
     images = [images for images, _ in dataset]
     labels = [labels for _, labels in dataset]
@@ -760,7 +786,9 @@ def evaluate(model, dataset):
     return reference.evaluate(model, dataset) | {"loss": loss}
 
 
-@wrong("6.3", "The logarithm of a probability that had become 0 made the loss infinite.")
+@wrong(
+    "6.3", "The logarithm was taken of a probability that had become 0, so the loss is infinite."
+)
 def evaluate(model, dataset):
     logits, labels = gathered(model, dataset)
     chosen = tf.gather(tf.nn.softmax(logits), labels, batch_dims=1)
@@ -768,14 +796,14 @@ def evaluate(model, dataset):
     return reference.evaluate(model, dataset) | {"loss": loss}
 
 
-@wrong("6.3", "The model's dropout was switched off, and never on again.")
+@wrong("6.3", "The model's dropout was switched off and not switched on again.")
 def evaluate(model, dataset):
     if hasattr(model, "dropout"):
         model.dropout = 0.0
     return reference.evaluate(model, dataset)
 
 
-@wrong("6.3", "An AUC below a half was turned over.")
+@wrong("6.3", "An AUC below 0.5 was replaced by 1 - AUC.")
 def evaluate(model, dataset):
     figures = reference.evaluate(model, dataset)
     return figures | {"auc": max(figures["auc"], 1 - figures["auc"])}
@@ -816,7 +844,7 @@ def evaluate(model, dataset):
     }
 
 
-@wrong("6.3", "Loss and accuracy were averaged over batches, whose sizes differ.")
+@wrong("6.3", "The loss and the accuracy were averaged over batches, although their sizes differ.")
 def evaluate(model, dataset):
     batches = [reference.evaluate(model, [batch]) for batch in dataset]
     means = {name: float(np.mean([b[name] for b in batches])) for name in ("loss", "accuracy")}
@@ -851,12 +879,16 @@ def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     return decay(step, total_steps, peak, warmup_fraction, warmup=warmup)
 
 
-@wrong("6.4", "The decay is a line, not a cosine.")
+@wrong("6.4", "The decay is linear instead of a cosine.")
 def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     return decay(step, total_steps, peak, warmup_fraction, shape=lambda done: 1 - done)
 
 
-@wrong("6.4", "A quarter of a wave instead of a half: it falls most steeply at the end.")
+@wrong(
+    "6.4",
+    "A quarter of a cosine wave was used instead of a half, so the rate falls most steeply at the "
+    "end.",
+)
 def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     return decay(
         step, total_steps, peak, warmup_fraction, shape=lambda done: tf.cos(math.pi * done / 2)
@@ -878,7 +910,9 @@ def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     return peak * (1 + tf.cos(math.pi * done)) / 2
 
 
-@wrong("6.4", "The decay takes as many steps as there are in all, after the warm-up.")
+@wrong(
+    "6.4", "After the warm-up the decay takes total_steps steps instead of the steps that remain."
+)
 def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     warmup = warmup_fraction * total_steps
     step = tf.cast(step, tf.float64)
@@ -887,19 +921,19 @@ def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     return peak * tf.where(step < warmup, rising, (1 + tf.cos(math.pi * done)) / 2)
 
 
-@wrong("6.4", "The decay ends a step late: at the last step the rate is not 0 yet.")
+@wrong("6.4", "The decay ends one step late, so at the last step the rate is not 0 yet.")
 def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     warmup = warmup_fraction * total_steps
     return curve(step, total_steps, peak, warmup, warmup, total_steps + 1 - warmup)
 
 
-@wrong("6.4", "The decay ends a step early: the last step does nothing.")
+@wrong("6.4", "The decay ends one step early, so the last step changes nothing.")
 def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     warmup = warmup_fraction * total_steps
     return curve(step, total_steps, peak, warmup, warmup, max(total_steps - 1 - warmup, 1e-9))
 
 
-@wrong("6.4", "The warm-up starts above 0: one step ahead.")
+@wrong("6.4", "The warm-up is one step ahead, so it does not start at 0.")
 def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     warmup = warmup_fraction * total_steps
     step = tf.cast(step, tf.float64)
@@ -917,7 +951,7 @@ def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     return decay(step, total_steps, peak, warmup_fraction, floor=0.1)
 
 
-@wrong("6.4", "A warm-up of 0 divides by 0.")
+@wrong("6.4", "A warm-up of 0 leads to a division by 0.")
 def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     step = tf.cast(step, tf.float64)
     warmup = tf.constant(warmup_fraction * total_steps, tf.float64)
@@ -929,7 +963,7 @@ def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     )
 
 
-@wrong("6.4", "The step is a Python number only: in a graph it cannot be compared.")
+@wrong("6.4", "The step was rounded down to a whole number.")
 def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     warmup = warmup_fraction * total_steps
     step = int(step)
@@ -939,7 +973,7 @@ def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     return peak * (1 + math.cos(math.pi * done)) / 2
 
 
-@wrong("6.4", "By default the warm-up takes a fifth of the steps.")
+@wrong("6.4", "By default the warm-up takes 0.2 of the steps instead of 0.1.")
 def cosine_decay(step, total_steps, peak, warmup_fraction=0.2):
     return decay(step, total_steps, peak, warmup_fraction)
 
@@ -957,21 +991,21 @@ def checked(total, fraction):
     return fraction * total
 
 
-@wrong("6.4", "A warm-up that is shorter than a step was rounded up to one.")
+@wrong("6.4", "A warm-up shorter than one step was rounded up to one step.")
 def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     warmup = checked(total_steps, warmup_fraction)
     warmup = max(1.0, warmup) if warmup else 0.0
     return curve(step, total_steps, peak, warmup, warmup, max(total_steps - warmup, 1e-9))
 
 
-@wrong("6.4", "max(1, ...) against dividing by 0 also changes what is shorter than a step.")
+@wrong("6.4", "max(1, ...), used to avoid dividing by 0, also changes lengths below one step.")
 def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     warmup = checked(total_steps, warmup_fraction)
     falling_over = max(1.0, total_steps - warmup)
     return curve(step, total_steps, peak, warmup, max(1.0, warmup), falling_over)
 
 
-@wrong("6.4", "The step was rounded down.")
+@wrong("6.4", "The step was rounded down to a whole number.")
 def cosine_decay(step, total_steps, peak, warmup_fraction=0.1):
     return reference.cosine_decay(tf.cast(step, tf.int32), total_steps, peak, warmup_fraction)
 
@@ -990,26 +1024,26 @@ def base_features(model, dataset):
     return tuple(tf.concat(part, axis=0) for part in zip(*batches, strict=True))
 
 
-@wrong("6.5", "The dataset was read twice; a shuffled one comes in another order each time.")
+@wrong("6.5", "The dataset was read twice, but a shuffled one comes in another order each time.")
 def base_features(model, dataset):
     features = tf.concat([model.features(images, False) for images, _ in dataset], axis=0)
     return features, tf.concat([labels for _, labels in dataset], axis=0)
 
 
-@wrong("6.5", "The logits came back instead of the features.")
+@wrong("6.5", "The logits were returned instead of the features.")
 def base_features(model, dataset):
     batches = [(model(images, training=False), labels) for images, labels in dataset]
     return tuple(tf.concat(part, axis=0) for part in zip(*batches, strict=True))
 
 
-@wrong("6.5", "Only the last batch came back.")
+@wrong("6.5", "Only the last batch was returned.")
 def base_features(model, dataset):
     for images, labels in dataset:
         found = model.features(images, training=False), labels
     return found
 
 
-@wrong("6.5", "Only the first batch came back.")
+@wrong("6.5", "Only the first batch was returned.")
 def base_features(model, dataset):
     return next((model.features(images, training=False), labels) for images, labels in dataset)
 
@@ -1022,7 +1056,7 @@ def base_features(model, dataset):
     return features[:whole], labels[:whole]
 
 
-@wrong("6.5", "The features were sorted by class: they left their places.")
+@wrong("6.5", "The features were sorted by class, so they no longer match their labels.")
 def base_features(model, dataset):
     features, labels = reference.base_features(model, dataset)
     order = tf.argsort(labels, stable=True)
@@ -1034,7 +1068,7 @@ def base_features(model, dataset):
     return reference.base_features(model, dataset)[0]
 
 
-@wrong("6.5", "A list of batches came back instead of one array.")
+@wrong("6.5", "A list of batches was returned instead of one array.")
 def base_features(model, dataset):
     batches = [(model.features(images, training=False), labels) for images, labels in dataset]
     features, labels = zip(*batches, strict=True)
@@ -1042,7 +1076,8 @@ def base_features(model, dataset):
 
 
 @wrong(
-    "6.5", "The first call's features were kept: a base that has changed, or another set, is not."
+    "6.5",
+    "The features of the first call were kept and returned again, although the base has changed.",
 )
 def base_features(model, dataset):
     if "kept_features" not in model.__dict__:
@@ -1050,33 +1085,36 @@ def base_features(model, dataset):
     return model.__dict__["kept_features"]
 
 
-@wrong("6.5", "The labels came back as floats.")
+@wrong("6.5", "The labels were returned as floats.")
 def base_features(model, dataset):
     features, labels = reference.base_features(model, dataset)
     return features, tf.cast(labels, tf.float32)
 
 
-@wrong("6.5", "The labels came back as booleans.")
+@wrong("6.5", "The labels were returned as booleans.")
 def base_features(model, dataset):
     features, labels = reference.base_features(model, dataset)
     return features, tf.cast(labels, tf.bool)
 
 
-@wrong("6.5", "The base was made untrainable: the model stays changed.")
+@wrong("6.5", "The base was made untrainable, and the model stays changed.")
 def base_features(model, dataset):
     for variable in model.base_variables:
         variable._trainable = False
     return reference.base_features(model, dataset)
 
 
-@wrong("6.5", "The base ran over the first batch twice: the dataset is to be read once.")
+@wrong("6.5", "The base ran over the first batch twice; the dataset should be read once.")
 def base_features(model, dataset):
     images, _ = next(iter(dataset))
     model.features(images, training=False)
     return reference.base_features(model, dataset)
 
 
-@wrong("6.5", "The features of the first call were kept, though the base has changed since.")
+@wrong(
+    "6.5",
+    "The features of the first call were kept and returned again, although the base has changed.",
+)
 def base_features(model, dataset, kept={}):
     key = id(model), id(dataset)
     if key not in kept:
@@ -1193,16 +1231,18 @@ def nothing(*_):
 wrong("6.6", "The weights of the last epoch were kept, not those of the best.")(
     loop_with(at_end=nothing)
 )
-wrong("6.6", "The head phase began from the last weights, not from the best.")(
+wrong("6.6", "The head phase started from the last weights, not from the best.")(
     loop_with(between=nothing)
 )
-wrong("6.6", "The best weights were kept by reference: they moved along with the training.")(
-    loop_with(copy=lambda variable: variable)
-)
-wrong("6.6", "The last epoch was always taken for the best.")(
-    loop_with(score=lambda history: -len(history["loss"]))
-)
-wrong("6.6", "The highest validation loss was taken for the best.")(
+wrong(
+    "6.6",
+    "The best weights were lost: they were kept by reference, or each epoch was taken as the best.",
+)(loop_with(copy=lambda variable: variable))
+wrong(
+    "6.6",
+    "The best weights were lost: they were kept by reference, or each epoch was taken as the best.",
+)(loop_with(score=lambda history: -len(history["loss"])))
+wrong("6.6", "The highest validation loss was taken as the best.")(
     loop_with(score=lambda history: -history["val_loss"][-1])
 )
 wrong("6.6", "The best epoch was chosen by the training loss.")(
@@ -1211,7 +1251,7 @@ wrong("6.6", "The best epoch was chosen by the training loss.")(
 wrong("6.6", "The best epoch was chosen by the accuracy instead of the validation loss.")(
     loop_with(score=lambda history: -history["val_accuracy"][-1])
 )
-wrong("6.6", "Only the trainable weights were kept: the best epoch's statistics are lost.")(
+wrong("6.6", "Only the trainable weights were kept, so the statistics of the best epoch are lost.")(
     loop_with(kept=lambda model: model.trainable_variables)
 )
 
@@ -1229,7 +1269,7 @@ def by_at_least(least):
     return score
 
 
-wrong("6.6", "An epoch counted as better only where the validation loss fell by 0.0001 or more.")(
+wrong("6.6", "An epoch counted as better only if the validation loss fell by more than 0.0001.")(
     loop_with(score=by_at_least(1e-4))
 )
 
@@ -1239,7 +1279,7 @@ def forget(model, restore, best):
     best["score"] = math.inf
 
 
-wrong("6.6", "The best of the whole phase was forgotten when the head phase began.")(
+wrong("6.6", "The best loss of the 'whole' phase was forgotten when the head phase began.")(
     loop_with(between=forget)
 )
 
@@ -1250,7 +1290,7 @@ def new_head(model, restore, best):
         variable.assign(tf.random.stateless_normal(variable.shape, (k, 1), dtype=variable.dtype))
 
 
-wrong("6.6", "The head was made anew between the phases: what it had learnt is lost.")(
+wrong("6.6", "The head was initialized again between the phases, so what it had learned is lost.")(
     loop_with(between=new_head)
 )
 
@@ -1263,7 +1303,7 @@ def always_whole(model, phase, rate, memory, label_smoothing):
     return make_step(model, "whole", rate, memory, label_smoothing)
 
 
-wrong("6.6", "The whole network was trained in the head phase as well.")(
+wrong("6.6", "The whole network was trained in the head phase too.")(
     loop_with(make_step=always_whole)
 )
 
@@ -1273,7 +1313,7 @@ def always_head(model, phase, rate, memory, label_smoothing):
     return make_step(model, "head", rate, memory, label_smoothing)
 
 
-wrong("6.6", "The base was frozen in the whole phase already.")(loop_with(make_step=always_head))
+wrong("6.6", "The base was already frozen in the 'whole' phase.")(loop_with(make_step=always_head))
 
 
 def head_step(model, label_smoothing, in_training, update):
@@ -1308,9 +1348,10 @@ def zero_gradients(model, phase, rate, memory, label_smoothing):
     return head_step(model, label_smoothing, False, update)
 
 
-wrong("6.6", "The first phase's optimizer went on with zero gradients for the base, which drifts.")(
-    loop_with(make_step=zero_gradients)
-)
+wrong(
+    "6.6",
+    "The first optimizer was reused with gradients of zero for the base, so the base drifts.",
+)(loop_with(make_step=zero_gradients))
 
 
 def creeping(model, phase, rate, memory, label_smoothing):
@@ -1320,7 +1361,7 @@ def creeping(model, phase, rate, memory, label_smoothing):
     return head_step(model, label_smoothing, True, memory[phase].apply)
 
 
-wrong("6.6", "The base ran in training mode in the head phase: its statistics crept.")(
+wrong("6.6", "The base ran in training mode in the head phase, so its statistics changed.")(
     loop_with(make_step=creeping)
 )
 
@@ -1329,7 +1370,10 @@ def one_rate(model, phase, rate, memory, label_smoothing):
     return make_step(model, phase, memory.setdefault("rate", rate), memory, label_smoothing)
 
 
-wrong("6.6", "Both phases used the learning rate of the first.")(loop_with(make_step=one_rate))
+wrong(
+    "6.6",
+    "Both phases used the learning rate of the first phase.",
+)(loop_with(make_step=one_rate))
 
 
 def fixed_rate(model, phase, rate, memory, label_smoothing):
@@ -1355,7 +1399,7 @@ def head_without_dropout(model, phase, rate, memory, label_smoothing):
     return step
 
 
-wrong("6.6", "In the head phase the head ran as outside training too: without dropout.")(
+wrong("6.6", "In the head phase the head ran in inference mode too, so nothing was dropped.")(
     loop_with(make_step=head_without_dropout)
 )
 
@@ -1368,12 +1412,12 @@ def untrainable(model, phase, rate, memory, label_smoothing):
     return step
 
 
-wrong("6.6", "The base was made untrainable for the head phase: the model stays changed.")(
+wrong("6.6", "The base was made untrainable for the head phase, and the model stays changed.")(
     loop_with(make_step=untrainable)
 )
 
 
-@wrong("6.6", "The head was trained first and then the whole network.")
+@wrong("6.6", "The head was trained before the whole network instead of after it.")
 def train(
     model,
     train_set,
@@ -1388,7 +1432,7 @@ def train(
     return loop(model, train_set, val_set, epochs, rates, label_smoothing, phases=("head", "whole"))
 
 
-@wrong("6.6", "The numbers of epochs of the two phases were exchanged.")
+@wrong("6.6", "The numbers of epochs of the two phases were swapped.")
 def train(
     model,
     train_set,
@@ -1403,7 +1447,9 @@ def train(
     return loop(model, train_set, val_set, epochs, rates, label_smoothing)
 
 
-@wrong("6.6", "The head phase was left out.")
+@wrong(
+    "6.6", "The history holds only the first phase: the head phase was left out, or not recorded."
+)
 def train(
     model,
     train_set,
@@ -1456,18 +1502,20 @@ def rates_from(change):
     return train
 
 
-wrong("6.6", "The steps are counted from 0, where cosine_decay is 0: the first moves nothing.")(
-    rates_from(lambda step: step - 1)
-)
+wrong(
+    "6.6",
+    "The steps are counted from 0, where cosine_decay is 0, so the first step changes nothing.",
+)(rates_from(lambda step: step - 1))
 
 
 def once_an_epoch(optimizer, rate, epoch, epochs):
     optimizer.learning_rate.assign(reference.cosine_decay(epoch, epochs, rate))
 
 
-wrong("6.6", "The rate is set once an epoch, counted from 0: the first epoch learns nothing.")(
-    loop_with(before_epoch=once_an_epoch)
-)
+wrong(
+    "6.6",
+    "The rate is set once per epoch, counted from 0, so nothing is learned in the first epoch.",
+)(loop_with(before_epoch=once_an_epoch))
 
 # Label smoothing
 
@@ -1480,11 +1528,14 @@ def smoothed_in(*phases):
     return step_of_phase
 
 
-wrong("6.6", "label_smoothing is not handed to the steps.")(loop_with(make_step=smoothed_in()))
-wrong("6.6", "The labels are smoothed in the whole phase only.")(
+wrong(
+    "6.6",
+    "The labels are not smoothed in the 'whole' phase.",
+)(loop_with(make_step=smoothed_in()))
+wrong("6.6", "The labels are smoothed in the 'whole' phase only.")(
     loop_with(make_step=smoothed_in("whole"))
 )
-wrong("6.6", "The labels are smoothed in the head phase only.")(
+wrong("6.6", "The labels are not smoothed in the 'whole' phase.")(
     loop_with(make_step=smoothed_in("head"))
 )
 
@@ -1509,7 +1560,7 @@ def two_losses_in_training(model, phase, rate, memory, label_smoothing):
     return step
 
 
-wrong("6.6", "The history's training loss is without the smoothing that was trained with.")(
+wrong("6.6", "The training loss was recorded without the smoothing that was used in training.")(
     loop_with(make_step=two_losses_in_training)
 )
 
@@ -1544,10 +1595,10 @@ def smoothing_validation(recorded, chosen_by):
     return train
 
 
-wrong("6.6", "The validation loss is smoothed as well.")(
+wrong("6.6", "The recorded validation loss is smoothed.")(
     smoothing_validation(recorded=True, chosen_by=True)
 )
-wrong("6.6", "The best epoch is chosen by a smoothed validation loss.")(
+wrong("6.6", "The best epoch was chosen by a smoothed validation loss.")(
     smoothing_validation(recorded=False, chosen_by=True)
 )
 
@@ -1557,10 +1608,10 @@ wrong("6.6", "The best epoch is chosen by a smoothed validation loss.")(
 wrong("6.6", "The loss was averaged over batches instead of examples.")(
     loop_with(mean=lambda losses, sizes: float(np.mean(losses)))
 )
-wrong("6.6", "The loss of the last batch was recorded for that of the epoch.")(
+wrong("6.6", "The loss of the last batch was recorded instead of the loss of the epoch.")(
     loop_with(mean=lambda losses, sizes: losses[-1])
 )
-wrong("6.6", "The mean loss was never reset: each epoch's loss holds those before it.")(
+wrong("6.6", "The mean loss was never reset, so each epoch's loss includes those before it.")(
     loop_with(fresh_losses=False)
 )
 wrong("6.6", "The loss of an epoch is the sum over its examples.")(
@@ -1622,19 +1673,22 @@ def loss_stays(history, whole_epochs):
     }
 
 
-wrong("6.6", "The history holds the first phase only.")(loop_with(change_after=first_phase_only))
-wrong("6.6", "The lowest validation loss up to each epoch was recorded instead of its own.")(
+wrong(
+    "6.6",
+    "The history holds only the first phase: the head phase was left out, or not recorded.",
+)(loop_with(change_after=first_phase_only))
+wrong("6.6", "The lowest validation loss so far was recorded instead of that of the epoch.")(
     loop_with(change_after=lowest_so_far)
 )
-wrong("6.6", "The accuracy of the last epoch was recorded for all of them.")(
+wrong("6.6", "The accuracy of the last epoch was recorded for every epoch.")(
     loop_with(change_after=last_accuracy)
 )
-wrong("6.6", "In the head phase the training loss of the phase before was recorded again.")(
+wrong("6.6", "In the head phase the training loss of the phase before was recorded.")(
     loop_with(change_after=loss_stays)
 )
 
 
-@wrong("6.6", "The validation figures were computed on the training cells.")
+@wrong("6.6", "The validation figures were computed on the training set.")
 def train(
     model,
     train_set,
@@ -1649,7 +1703,7 @@ def train(
     return loop(model, train_set, train_set, epochs, rates, label_smoothing)
 
 
-@wrong("6.6", "By default the whole network learns at another rate than 0.001.")
+@wrong("6.6", "By default the whole network is trained at another rate than 0.001.")
 def train(
     model,
     train_set,
@@ -1664,7 +1718,7 @@ def train(
     return loop(model, train_set, val_set, epochs, rates, label_smoothing)
 
 
-@wrong("6.6", "By default the head learns at another rate than 0.001.")
+@wrong("6.6", "By default the head is trained at another rate than 0.001.")
 def train(
     model,
     train_set,
@@ -1679,7 +1733,7 @@ def train(
     return loop(model, train_set, val_set, epochs, rates, label_smoothing)
 
 
-@wrong("6.6", "The head was trained on the features of the last base, not of the best.")
+@wrong("6.6", "The head was trained on the features of the last base instead of the best.")
 def train(
     model,
     train_set,
@@ -1735,7 +1789,10 @@ def train_on_it(model, step, val_set):
         step(images, labels)
 
 
-wrong("6.6", "The validation cells were trained on as well.")(loop_with(after_training=train_on_it))
+wrong(
+    "6.6",
+    "The validation cells were used for training too.",
+)(loop_with(after_training=train_on_it))
 
 
 def noting_the_phase(model, phase, rate, memory, label_smoothing):
@@ -1748,7 +1805,7 @@ def head_learns_from_it(model, step, val_set):
         train_on_it(model, step, val_set)
 
 
-wrong("6.6", "The head was trained on the validation cells as well.")(
+wrong("6.6", "The head was trained on the validation cells too.")(
     loop_with(make_step=noting_the_phase, after_training=head_learns_from_it)
 )
 
@@ -1758,14 +1815,17 @@ def run_in_training(model, step, val_set):
         model.features(images, training=True)
 
 
-wrong("6.6", "Validation ran in training mode: the statistics learnt from the validation cells.")(
+wrong("6.6", "Validation ran in training mode, so the statistics follow the validation cells.")(
     loop_with(after_training=run_in_training)
 )
 
-wrong("6.6", "Nothing shows that the training is going on.")(loop_with(show=nothing))
+wrong("6.6", "Nothing is shown while the training runs.")(loop_with(show=nothing))
 
 
-@wrong("6.6", "The training set was cached: no new order and no new augmentation in any epoch.")
+@wrong(
+    "6.6",
+    "The training set was cached, so every epoch has the same order and the same augmentation.",
+)
 def train(model, train_set, *others, **options):
     return reference.train(model, train_set.cache(), *others, **options)
 
