@@ -185,7 +185,7 @@ def test_an_endless_loop_ends_in_a_notebook_as_on_the_command_line(tmp_path):
     with worker_for(folder) as worker:
         words = " ".join(grade_in(worker, "1.1", limit=LIMIT).text(80).split())
         assert grade_in(worker, "1.4").outcome is Outcome.DONE
-    assert f"after {LIMIT} seconds of computing" in words
+    assert f"after {LIMIT} seconds of CPU time" in words
     _, said, outcomes = graded(
         *(folder, "tests/test_train_test_split.py", f"--time-limit={LIMIT}"),
         *("-m", "exercise_1_1 or exercise_1_3 or exercise_1_4"),
@@ -193,7 +193,7 @@ def test_an_endless_loop_ends_in_a_notebook_as_on_the_command_line(tmp_path):
     assert outcomes == {"1.1": "timed out", "1.3": "timed out", "1.4": "done"}
     said = " ".join(said.split())
     assert words in said
-    assert len(re.findall(r"still at work in train_test_split\.py, line \d+", said)) == 2
+    assert len(re.findall(r"still running in train_test_split\.py, line \d+", said)) == 2
 
 
 def test_a_notebook_grades_what_is_saved_in_one_process(tmp_path):
@@ -363,12 +363,12 @@ def test_a_time_out_says_what_was_at_work_and_for_how_long():
         (sentence,) = {record.sentence for record in records[1:]}
         return sentence
 
-    computing = "after 60 seconds of computing"
-    assert said(End.TIMED_OUT, [inside]) == f"still at work in cnn_model.py, line 23 {computing}"
+    computing = "after 60 seconds of CPU time"
+    assert said(End.TIMED_OUT, [inside]) == f"still running in cnn_model.py, line 23 {computing}"
     assert said(End.TIMED_OUT, [inside, outside]) == said(End.TIMED_OUT, [inside])
-    assert said(End.TIMED_OUT, [outside]) == f"still at work in test_b {computing}"
-    waited = "after 600 seconds: does it wait for something?"
-    assert said(End.WAITED, []) == f"still at work in test_b {waited}"
+    assert said(End.TIMED_OUT, [outside]) == f"still running in test_b {computing}"
+    waited = "after 600 seconds: is it waiting for something?"
+    assert said(End.WAITED, []) == f"still running in test_b {waited}"
 
 
 def test_a_right_exercise_beside_unwritten_ones_is_right(tmp_path):
@@ -495,7 +495,7 @@ except NotDone as words:
 
 def test_a_check_of_an_exercise_that_does_not_exist_says_so():
     """In a notebook a traceback would say less."""
-    with pytest.raises(NotDone, match=r"^There is no exercise '3\.9': their numbers,"):
+    with pytest.raises(NotDone, match=r"^There is no exercise '3\.9': the numbers,"):
         check("3.9")
 
 
@@ -524,7 +524,7 @@ def test_a_mistyped_mark_is_refused():
         command, cwd=PROJECT, capture_output=True, text=True, encoding="utf-8", check=False
     )
     assert finished.returncode == 4
-    assert "No exercise has the mark exercise_1.1" in finished.stderr + finished.stdout
+    assert "No exercise has the marker exercise_1.1" in finished.stderr + finished.stdout
     assert "Traceback" not in finished.stderr + finished.stdout
 
 
@@ -596,7 +596,7 @@ def test_the_words_of_a_verdict_fit_into_their_columns():
 
 def test_a_verdict_comes_back_from_its_json():
     """With every field."""
-    record = Record("test", Outcome.TIMED_OUT, "still at work", printed="here")
+    record = Record("test", Outcome.TIMED_OUT, "still running", printed="here")
     verdict = Verdict.of("3.2", [record], stood_in=True)
     verdict.diagnosis, verdict.seconds = "a mistake", 1.5
     content = json.loads(json.dumps(verdict.as_dict()))

@@ -23,7 +23,7 @@ def test_a_misspelled_function_is_told_with_the_nearest_name(tmp_path, monkeypat
     [verdict] = session.graded("tests/test_train_test_split.py", "-m", "exercise_1_1")
     assert verdict.outcome is Outcome.WRONG
     assert {sentence for _, sentence in verdict.findings} == {
-        "There is no patient_of in train_test_split.py. The nearest name there is pateint_of."
+        "There is no patient_of in train_test_split.py. The most similar name is pateint_of."
     }
     assert "test_train_test_split" not in verdict.text(80)
 
@@ -56,7 +56,7 @@ def test_a_module_that_is_not_there_is_named(tmp_path, monkeypatch):
     assert judge(raised.value, "1.4") == (
         Outcome.WRONG,
         f"There is no {tmp_path / 'train_test_split.py'}. `malaria reset 1.1 --whole-module` puts"
-        " the stub back. The nearest name there is train_test_spilt.",
+        " the stub back. The most similar name is train_test_spilt.",
     )
 
 
@@ -88,7 +88,7 @@ def test_a_misspelled_method_is_told_with_the_nearest_name(tmp_path, monkeypatch
     text = "class leaked_patients:\n    def featrues(self):\n        pass\n"
     assert judgement(tmp_path, monkeypatch, text, lambda network: network().features) == (
         Outcome.WRONG,
-        "leaked_patients has no features. The nearest name there is featrues.",
+        "leaked_patients has no features. The most similar name is featrues.",
     )
 
 

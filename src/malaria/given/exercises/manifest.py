@@ -65,8 +65,7 @@ def exercise_of(number: str) -> Exercise:
     if number not in BY_NUMBER:
         first, last = EXERCISES[0].number, EXERCISES[-1].number
         raise ValueError(
-            f"There is no exercise {number!r}: their numbers, such as 3.2, go from {first} to"
-            f" {last}."
+            f"There is no exercise {number!r}: the numbers, such as 3.2, go from {first} to {last}."
         )
     return BY_NUMBER[number]
 

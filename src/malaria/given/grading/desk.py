@@ -113,7 +113,7 @@ def complete(ended: Ended, tests: list[str], limit: float) -> list[Record]:
     if not ended.end.in_time:
         at_work = next((test for test in tests if test not in reported), "")
         place = learners_place(ended.stacks) or at_work
-        missing = Outcome.TIMED_OUT, f"still at work in {place} after {time_of(ended.end, limit)}"
+        missing = Outcome.TIMED_OUT, f"still running in {place} after {time_of(ended.end, limit)}"
     elif ended.end is End.DIED:
         missing = Outcome.CRASHED, "the process ended in the middle of a test"
     elif records and records[-1].same_for_all:
@@ -126,8 +126,8 @@ def complete(ended: Ended, tests: list[str], limit: float) -> list[Record]:
 def time_of(end: End, limit: float) -> str:
     """The time that was over, in words."""
     if end is End.WAITED:
-        return f"{longest_wait(limit):.0f} seconds: does it wait for something?"
-    return f"{limit:g} seconds of computing"
+        return f"{longest_wait(limit):.0f} seconds: is it waiting for something?"
+    return f"{limit:g} seconds of CPU time"
 
 
 def learners_place(stacks: Sequence[Stack]) -> str:

@@ -17,7 +17,7 @@ from malaria.given.grading.nearest_name import nearest
 from malaria.given.grading.outcome import Outcome
 
 # The last resort: a test should have said what is the matter before it used what came back.
-STUMBLED = "gave something back that its test cannot use"
+STUMBLED = "returned something that its test cannot use"
 LONGEST = 400  # characters of a foreign error message: some hold a whole graph
 
 

@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--modules", metavar="FOLDER", help='whose modules to grade: "solutions", or a folder'
     )
-    group.addoption("--json", metavar="FILE", help="write the verdicts for machines")
+    group.addoption("--json", metavar="FILE", help="write the verdicts as JSON")
     group.addoption(
         "--time-limit",
         metavar="SECONDS",
@@ -53,12 +53,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--in-process",
         action="store_true",
-        help="grade without a process for each exercise, such as for --pdb",
+        help="grade without a process for each exercise, for example to use --pdb",
     )
     group.addoption(
         "--no-fork",
         action="store_true",
-        help="grade in one other process, as where processes cannot be forked",
+        help="grade in one other process, as on systems that cannot fork processes",
     )
 
 
@@ -124,7 +124,7 @@ def pytest_configure(config: pytest.Config) -> None:
     unknown -= {exercise.marker for exercise in EXERCISES}
     if unknown and config.rootpath == malaria.PROJECT:  # elsewhere it may be another project's
         raise pytest.UsageError(
-            f"No exercise has the mark {min(unknown)}; that of exercise 3.2 is exercise_3_2."
+            f"No exercise has the marker {min(unknown)}; that of exercise 3.2 is exercise_3_2."
         )
     if config.option.json:
         refuse_unwritable(Path(config.option.json))
@@ -144,7 +144,7 @@ def refuse_unwritable(file: Path) -> None:
     if file.exists() and not file.is_file():  # it would be replaced
         raise pytest.UsageError(f"--json: {file} is not a file.")
     if not os.access(folder, os.W_OK):
-        raise pytest.UsageError(f"--json: the folder {folder} may not be written to.")
+        raise pytest.UsageError(f"--json: the folder {folder} is not writable.")
 
 
 def refuse_other_runners(config: pytest.Config) -> None:

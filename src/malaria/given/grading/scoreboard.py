@@ -13,8 +13,8 @@ from malaria.given.system.whole import whole_file
 
 WIDTH = 80  # columns of a terminal that nobody has widened
 THE_END = (
-    f"All {len(EXERCISES)} exercises are done and right. Next: `malaria train` trains your modules,"
-    " and lesson 7 puts them to work."
+    f"All {len(EXERCISES)} exercises are done and right. Next: `malaria train` trains a"
+    " classifier with your modules, and lesson 7 puts it to work."
 )
 
 
@@ -122,7 +122,7 @@ def next_step(verdicts: list[Verdict], width: int = WIDTH) -> str:
     elif len({verdict.number for verdict in verdicts}) == len(EXERCISES):
         words = THE_END
     else:
-        words = "All that was graded is done and right. `malaria progress` says what is next."
+        words = "All graded exercises are done and right. `malaria progress` shows what is next."
     return folded(words, width)
 
 

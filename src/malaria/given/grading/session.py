@@ -32,8 +32,8 @@ def refuse_without_assertions() -> None:
     """
     if sys.flags.optimize:
         raise ValueError(
-            "Python leaves out all assertions, so that everything would pass: unset PYTHONOPTIMIZE,"
-            " and start Python without -O."
+            "Python ignores all assertions, so everything would pass: unset PYTHONOPTIMIZE, and"
+            " start Python without -O."
         )
 
 
@@ -73,7 +73,7 @@ def graded(*arguments: str) -> list[Verdict]:
     verdicts = [Verdict.from_dict(one) for one in content.get("exercises", [])]
     if not verdicts:
         said = (finished.stdout + finished.stderr).strip()[-LAST_WORDS:]
-        raise ValueError(f"Nothing could be graded. The last that pytest said: {said}")
+        raise ValueError(f"Nothing could be graded. The end of pytest's output: {said}")
     return verdicts
 
 

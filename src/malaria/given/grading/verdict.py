@@ -89,7 +89,9 @@ class Verdict:
             helped = " (with the reference in place of your other exercises)"
             return folded(f"{title} and right{helped if self.stood_in else ''}.", width)
         if self.outcome is Outcome.DONE_SO_FAR:
-            part = f"{self.tests} of its {self.all_tests} tests were run, and only all earn points"
+            part = (
+                f"{self.tests} of its {self.all_tests} tests were run; points require all of them"
+            )
             return folded(f"{title}: {part}.", width)
         if self.outcome is Outcome.NOT_STARTED:
             write = f"Write it in {exercise.module}.py: {self.findings[0][1]}"
@@ -109,7 +111,7 @@ class Verdict:
             parts.append(folded(f"- {sentence}", width, "  ", "    "))
         printed = [line.rstrip() for line in self.printed.splitlines() if line.strip()]
         if printed:
-            last = ", in its last lines" if len(printed) > PRINTED_LINES else ""
+            last = " (last lines)" if len(printed) > PRINTED_LINES else ""
             parts.append(folded(f"Your code printed{last}:", width, "  "))
             for line in printed[-PRINTED_LINES:]:
                 parts.append(folded(line[:PRINTED_WIDTH], width, "    ", "    "))

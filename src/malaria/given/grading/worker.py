@@ -104,7 +104,7 @@ class Worker:
         threading.Thread(target=_hear, args=(self._connection, self._heard), daemon=True).start()
         started, self._tests_of = self._listen(START)
         if started.end is not End.FINISHED:
-            raise ValueError("The process that grades could not be started; `pytest` says why.")
+            raise ValueError("The grading process could not be started; `pytest` shows why.")
 
     def _listen(self, limit: float) -> tuple[Ended, dict[str, list[str]]]:
         """What comes until it has finished or its time is over, and the tests that it named."""
