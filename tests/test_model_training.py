@@ -588,9 +588,9 @@ def check_rates(steps, total, peak, fraction):
         rate, k = rate_at(step, total, peak, fraction), float(step)
         expected = oracles.cosine_decay(k, total, peak, fraction)
         if k < fraction * total:
-            place = "The step is in the linear warm-up, whose length is not rounded."
+            place = "This is in the linear warm-up, whose length must not be rounded."
         else:
-            place = "The step is after the end." if k >= total else "The step is in the decay."
+            place = "This is after the last step." if k >= total else "This is in the cosine decay."
         assert abs(rate - expected) <= 1e-5 * peak, (
             f"At step {k:g} of {total}, with the peak {peak} and the warm-up {fraction}, the rate"
             f" is {instead(rate, expected)}."

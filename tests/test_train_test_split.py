@@ -146,7 +146,7 @@ def shuffled(*arrays, seed):
     untouched = all(map(np.array_equal, arrays, before))
     assert untouched, "shuffle_together changed the arrays passed to it."
     if not isinstance(found, tuple):
-        received.refuse(found, "what was shuffled", "a tuple of arrays")
+        received.refuse(found, "the result", "a tuple of arrays")
     counts = f"a tuple of length {len(found)}, not {len(arrays)}"
     assert len(found) == len(arrays), f"shuffle_together returned {counts}."
     kinds = ["strings" if own.dtype.kind == "U" else None for own in arrays]
