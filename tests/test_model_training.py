@@ -111,7 +111,7 @@ def chosen(model, phase):
 def check_chosen(found, expected, phase, name):
     """Compare variables with those of the model: the same objects, in the same order."""
     strangers = sum(all(v is not own for own in expected) for v in found)
-    others = f", {strangers} of which are not among them" if strangers else ""
+    others = f" ({strangers} not among them)" if strangers else ""
     assert len(found) == len(expected), (
         f"In the phase {phase!r}, the model's {name} should be returned, {len(expected)} in all;"
         f" {len(found)} came back{others}."
