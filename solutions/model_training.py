@@ -320,9 +320,10 @@ def train(
         """One pass over the training examples; returns their mean loss."""
         mean_loss = RunningMean()
         bar = tqdm(batches, f"{phase} {epoch + 1}/{epochs[phase]}", disable=not progress)
-        for number, (inputs, labels) in enumerate(bar, start=epoch * len(batches) + 1):
+        for number, (inputs, labels) in enumerate(bar, start=epoch * len(batches)):
             ctrl_c.raise_if_pressed()
-            rate = cosine_decay(number, epochs[phase] * len(batches), peaks[phase])
+            # Half a step late, because the schedule is 0 at both of its ends.
+            rate = cosine_decay(number + 0.5, epochs[phase] * len(batches), peaks[phase])
             optimizers[phase].learning_rate.assign(float(rate))
             mean_loss.update(tf.repeat(step(inputs, labels), len(labels)))
             bar.set_postfix_str(f"loss {mean_loss.result():.3f}", refresh=False)

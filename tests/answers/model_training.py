@@ -1505,7 +1505,11 @@ def rates_from(change):
 wrong(
     "6.6",
     "The steps are counted from 0, where cosine_decay is 0, so the first step changes nothing.",
-)(rates_from(lambda step: step - 1))
+)(rates_from(lambda step: step - 0.5))
+
+right("6.6", "The steps are counted from 1, so the last one is spent at a rate of 0.")(
+    rates_from(lambda step: int(step + 0.5))
+)
 
 
 def once_an_epoch(optimizer, rate, epoch, epochs):
