@@ -474,7 +474,7 @@ class TestMaxPool:
         image = tf.reshape(tf.constant([1.0, 5, 2, 9, 3, 4, 8, 6, 7, 0]), (1, 2, 5, 1))
         found = max_pool(image, like=np.zeros((1, 1, 2, 1)))[0, 0, :, 0]
         assert found.tolist() == [8.0, 9.0], (
-            f"The rows 1 5 2 9 3 and 4 8 6 7 0 gave {digits(found)}, not [8, 9]."
+            f"1 5 2 9 3 above 4 8 6 7 0 gave {digits(found)}, not [8, 9]."
         )
 
     @pytest.mark.parametrize(
