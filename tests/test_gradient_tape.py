@@ -121,16 +121,17 @@ def sum_of_cubes(x):
     return tf.reduce_sum(x**3)
 
 
-def head_case(batch=6):
+def head_case(batch=6, classes=2):
     """Features, labels, w1, b1, w2 and b2 in float64, with units on both sides of the ReLU."""
     rng = np.random.default_rng(3)
-    features, labels = rng.normal(size=(batch, 4)), rng.integers(0, 2, batch).astype(np.int32)
-    return features, labels, *(rng.normal(size=shape) for shape in ((4, 5), (5,), (5, 2), (2,)))
+    features, labels = rng.normal(size=(batch, 4)), rng.integers(0, classes, batch)
+    shapes = (4, 5), (5,), (5, classes), (classes,)
+    return features, labels.astype(np.int32), *(rng.normal(size=shape) for shape in shapes)
 
 
-def head_tensors(dtype=tf.float64, batch=6):
+def head_tensors(dtype=tf.float64, batch=6, classes=2):
     """The same as tensors, the labels int32 and the others of `dtype`."""
-    features, labels, *weights = head_case(batch)
+    features, labels, *weights = head_case(batch, classes)
     features, *weights = (tf.constant(array, dtype) for array in (features, *weights))
     return features, tf.constant(labels), *weights
 
@@ -367,6 +368,21 @@ class TestHeadGradientsByHand:
             f"For a batch of {batch} in {dtype.name}, {off[0]} came out as"
             f" {received.compared(*pairs[off[0]])}. Wrong: {received.enumerated(off)}{back}."
         )
+
+    def test_takes_any_number_of_classes(self):
+        """Three, against central differences as well."""
+        features, labels, *weights = head_case(classes=3)
+        found = head_gradients(*head_tensors(classes=3))
+
+        def loss(*moved):
+            return oracles.cross_entropy(oracles.head_logits(features, *moved), labels)
+
+        expected = oracles.central_differences(loss, *weights)
+        pairs = zip(("dw1", "db1", "dw2", "db2"), found, expected, strict=True)
+        for name, ours, theirs in pairs:
+            assert received.distance(ours, theirs) <= 1e-7, (
+                f"With 3 classes, {name} came out as {received.compared(ours, theirs)}."
+            )
 
     def test_stays_exact_at_large_logits(self):
         """Logits of +-1000, by hand: exp(1000) overflows, the gradient does not."""

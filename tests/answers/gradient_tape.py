@@ -389,9 +389,23 @@ def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
     dw1, db1, _, db2 = by_hand(features, labels, w1, b1, w2, b2)
     before = features @ w1 + b1
     logits = tf.nn.relu(before) @ w2 + b2
-    slope = tf.nn.softmax(logits) - tf.one_hot(labels, 2, dtype=logits.dtype)
+    slope = tf.nn.softmax(logits) - tf.one_hot(labels, b2.shape[0], dtype=logits.dtype)
     slope /= tf.cast(tf.shape(features)[0], logits.dtype)
     return dw1, db1, tf.transpose(before) @ slope, db2
+
+
+@wrong("5.3", "Two classes are built in, whatever the number of columns in w2.")
+def head_gradients_by_hand(features, labels, w1, b1, w2, b2):
+    hidden = tf.nn.relu(features @ w1 + b1)
+    slope = tf.nn.softmax(hidden @ w2 + b2) - tf.one_hot(labels, 2, dtype=w2.dtype)
+    slope /= tf.cast(tf.shape(features)[0], w2.dtype)
+    back = tf.where(hidden > 0, slope @ tf.transpose(w2), tf.zeros_like(hidden))
+    return (
+        tf.transpose(features) @ back,
+        tf.reduce_sum(back, 0),
+        tf.transpose(hidden) @ slope,
+        tf.reduce_sum(slope, 0),
+    )
 
 
 @wrong("5.3", "The gradients were returned in another order.")
