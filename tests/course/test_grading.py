@@ -69,6 +69,18 @@ def test_a_fresh_clone_is_not_started():
     assert max(map(len, score)) <= 80
 
 
+def test_what_is_written_below_the_stubs_raise_is_not_unwritten(tmp_path):
+    """The learner has started, and only forgot to delete a line."""
+    folder = stubs(tmp_path / "own")
+    module = folder / "train_test_split.py"
+    text = module.read_text(encoding="utf-8")
+    hole = re.search(r'    raise NotImplementedError\("Exercise 1\.1: .*', text)[0]
+    module.write_text(text.replace(hole, f"{hole}\n    return 'C1'"), encoding="utf-8")
+    _, said, outcomes = graded(folder, "tests/test_train_test_split.py", "-m", "exercise_1_1")
+    assert outcomes == {"1.1": "wrong"}
+    assert "The stub's `raise NotImplementedError` is still there, in line" in said
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a process for each exercise")
 def test_no_exercise_spoils_another(tmp_path):
     """exit(), a dead process, a module that cannot be read, other folders, seeds and eager mode."""

@@ -6,7 +6,7 @@ import pytest
 
 from malaria import LESSON_MODULES, OWN_MODULES, REFERENCE
 from malaria.given.exercises import EXERCISES, stubs
-from malaria.given.exercises.parts import count_parts, parts_to_write
+from malaria.given.exercises.parts import count_parts, hole_above_code, parts_to_write
 from malaria.given.exercises.reference import source_of
 from malaria.given.exercises.stubs import first_unwritten, make_stub
 
@@ -91,6 +91,19 @@ def done():
     raise NotImplementedError
 """
     assert parts_to_write(text, "3.7") == ["Block.size", "Block.call.inner"]
+
+
+def test_a_raise_above_the_learners_code_is_found():
+    """And not one with nothing below it, nor another exercise's."""
+    text = """
+def f():
+    raise NotImplementedError("Exercise 1.1: read")
+    return 1
+def g():
+    raise NotImplementedError("Exercise 1.2: shuffle")
+"""
+    assert hole_above_code(text, "1.1") == 3
+    assert hole_above_code(text, "1.2") is None
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.number)

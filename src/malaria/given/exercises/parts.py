@@ -32,6 +32,24 @@ def parts_to_write(text: str, number: str) -> list[str]:
     return list(dict.fromkeys(_around_holes(parsed(text), number)))
 
 
+def hole_above_code(text: str, number: str) -> int | None:
+    """The line of a stub's `raise` that code follows, which never runs; None if there is none.
+
+    Args:
+        text: Of the learner's module.
+        number: The exercise.
+
+    Raises:
+        SyntaxError: The text is not Python.
+    """
+    for node in ast.walk(parsed(text)):
+        if isinstance(node, ast.FunctionDef):
+            for statement in node.body[:-1]:
+                if isinstance(statement, ast.Raise) and _is_hole(statement, number):
+                    return statement.lineno
+    return None
+
+
 def _around_holes(node: ast.AST, number: str, name: str = "") -> Iterator[str]:
     """The name of what is around each statement that raises what the stub does."""
     for child in ast.iter_child_nodes(node):

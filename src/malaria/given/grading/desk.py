@@ -11,8 +11,11 @@ from typing import NamedTuple
 
 import pytest
 
+import malaria
 from malaria import LESSON_MODULES
 from malaria.given.exercises import BY_NUMBER
+from malaria.given.exercises.parts import hole_above_code
+from malaria.given.exercises.source import read_source
 from malaria.given.grading import diagnosis, pytest_internals
 from malaria.given.grading.isolation import Child, End, Ended, longest_wait, run_children
 from malaria.given.grading.messages import Stack
@@ -78,8 +81,25 @@ def grade_exercise(number: str, tests: list[str], limit: float = LIMIT) -> Steps
     verdict, records = chosen(tried)
     if verdict.outcome in (Outcome.WRONG, Outcome.CRASHED):
         verdict.diagnosis = diagnosis.find(number, records)
+    if verdict.outcome is Outcome.NOT_STARTED and (cause := left_in_place(number)):
+        verdict.outcome, verdict.findings = Outcome.WRONG, [(records[0].test, cause)]
     verdict.seconds = round(seconds, 2)
     return Graded(verdict, records)
+
+
+def left_in_place(number: str) -> str:
+    """A sentence about the stub's `raise`, if it still stands above the learner's code; or ""."""
+    module = BY_NUMBER[number].module
+    try:
+        line = hole_above_code(read_source(malaria.modules_in_use / f"{module}.py").text, number)
+    except (OSError, SyntaxError):  # the tests have said so
+        return ""
+    if line is None:
+        return ""
+    return (
+        f"The stub's `raise NotImplementedError` is still there, in line {line} of {module}.py: the"
+        " code below it never runs."
+    )
 
 
 def is_settled(verdict: Verdict) -> bool:
