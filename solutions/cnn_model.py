@@ -277,7 +277,7 @@ class ConvBlock(tf.Module):
 
         In training the new moving statistics are stored in their variables.
         """
-        # Exercise 3.7: convolve, normalise, pool, ReLU
+        # Exercise 3.7: convolve, normalise, ReLU, pool
         x = tf.nn.conv2d(x, self.kernel, strides=1, padding="SAME")  # (B, H, W, outputs)
         normalise = fused_batch_norm if x.dtype == tf.float32 else batch_norm
         x, mean, variance = normalise(

@@ -238,7 +238,7 @@ class ConvBlock(tf.Module):
 
         In training the new moving statistics are stored in their variables.
         """
-        raise NotImplementedError("Exercise 3.7: convolve, normalise, pool, ReLU")
+        raise NotImplementedError("Exercise 3.7: convolve, normalise, ReLU, pool")
 
 
 class CNN(tf.Module):
