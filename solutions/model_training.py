@@ -88,7 +88,7 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
         0.6931
     """
     variables = variables_to_train(model, phase)
-    # Exercise 6.2: differentiate by this phase's variables only
+    # Exercise 6.2: differentiate with respect to `variables` only
 
     @tf.function(reduce_retracing=True)
     def step(images, labels):

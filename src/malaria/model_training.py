@@ -83,7 +83,7 @@ def make_train_step(model, phase, optimizer, max_norm=5.0, label_smoothing=0.0):
         0.6931
     """
     variables = variables_to_train(model, phase)
-    raise NotImplementedError("Exercise 6.2: differentiate by this phase's variables only")
+    raise NotImplementedError("Exercise 6.2: differentiate with respect to `variables` only")
 
 
 def evaluate(model, dataset):
