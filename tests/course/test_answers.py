@@ -54,7 +54,7 @@ def test_every_wrong_answer_is_rejected(results):
 
 
 def test_every_right_answer_is_accepted(results):
-    """Another way is no mistake."""
+    """Another way is not a mistake."""
     refused = [r for r in of_kind(results, "right") if verdict_on(r) != "right"]
     assert named(refused) == []
 

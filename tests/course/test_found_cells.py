@@ -50,7 +50,7 @@ def write(path, content):
 
 
 def odd_layout(folder, rng, picture):
-    """Fill a folder with cells, with files that are of no use, and with what is no cell.
+    """Fill a folder with cells, with useless files, and with what is not a cell.
 
     Returns:
         `(sound, useless)`: two sets of paths, what is to be found and what is to be named.

@@ -52,7 +52,7 @@ def test_json_is_written_where_nothing_was_graded(run, pytester):
 
 
 def test_json_is_written_without_a_terminal(run, pytester):
-    """It is no part of what is printed."""
+    """It is not part of what is printed."""
     assert run("--json=verdicts.json", "-p", "no:terminal").ret == 0
     assert (pytester.path / "verdicts.json").is_file()
 
