@@ -22,6 +22,7 @@ from malaria.given.cells.images import (
 from malaria.given.cells.practice_cells import draw_cells
 from malaria.given.diagrams.descent import plot_arrows, plot_paths
 from malaria.given.diagrams.graphs import plot_graphs
+from malaria.given.diagrams.inside import show_fields, show_filters
 from malaria.given.diagrams.layers import draw_convolution, draw_network, plot_chain
 from malaria.given.diagrams.tensors import plot_broadcast
 from malaria.given.pictures import (
@@ -83,6 +84,8 @@ __all__ = [
     "practice_cells",
     "show",
     "show_cells",
+    "show_fields",
+    "show_filters",
     "show_maps",
     "show_saliency",
 ]

@@ -154,6 +154,8 @@ SETS = {"train": np.arange(30), "val": np.arange(30, 40), "test": np.array([], i
 HISTORY = {"phase": ["whole", "head"], "loss": [2.0, 1], "val_loss": [2.0, float("nan")]}
 HISTORY |= {"val_accuracy": [0.5, 0.6], "val_auc": [0.5, float("nan")]}
 SHORT = {"phase": ["whole"], "loss": [1.0], "val_loss": [1.0]}
+KERNELS = RNG.normal(size=(3, 3, 3, 4))
+ANSWERS = RNG.random((3, 5, 4, 4))
 LINES = {"a": [1, 2, 3], "b": [3, 2, 1]}
 
 
@@ -207,6 +209,9 @@ PICTURES = {
     "a network": lambda: utils.draw_network(
         [("", (8, 8, 3)), ("block", (4, 4, 6)), ("dense", (2,))], {"base": (1, 1), "head": (2, 2)}
     ),
+    "filters": lambda: utils.show_filters(KERNELS),
+    "filters and answers": lambda: utils.show_filters(KERNELS, IMAGES, ANSWERS, ["a", "b", "c"]),
+    "fields": lambda: utils.show_fields(IMAGES[0], {"block 1": (2, 3, 4, 4), "2": (0, 0, 9, 8)}),
     "saliency": lambda: utils.show_saliency(IMAGES, IMAGES[..., 0]),
 }
 
@@ -215,6 +220,43 @@ PICTURES = {
 def test_a_picture_can_be_drawn(kind):
     """matplotlib finds many a mistake only when it draws, so every picture is drawn."""
     PICTURES[kind]().canvas.draw()
+
+
+def test_the_answers_of_a_filter_share_a_scale():
+    """Cells can be compared below each filter; a filter is grey where its weights are 0."""
+    kernels = np.zeros((1, 2, 3, 1))
+    kernels[0, 1] = [[4], [0], [-2]]
+    answers = np.array([1.0, 5]).reshape(2, 1, 1, 1)
+    axes = np.reshape(utils.show_filters(kernels, IMAGES[:2], answers).axes, (3, 2))
+    shown = np.asarray(axes[0, 1].images[0].get_array())
+    assert shown.tolist() == [[[0.5, 0.5, 0.5], [1, 0.5, 0.25]]]
+    assert [axis.images[0].get_clim() for axis in axes[1:, 1]] == [(0, 5)] * 2
+    assert not axes[0, 0].images
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([KERNELS[:, :, :2]], r"the shape \(h, w, 3, F\), not \(3, 3, 2, 4\)"),
+        ([KERNELS, IMAGES, ANSWERS[:2]], r"shape \(3, H, W, 4\), not \(2, 5, 4, 4\)"),
+        ([KERNELS, IMAGES, ANSWERS[..., :3]], r"shape \(3, H, W, 4\), not \(3, 5, 4, 3\)"),
+        ([KERNELS, IMAGES], r"shape \(3, H, W, 4\), not \(0,\)"),
+    ],
+    ids=["two colours", "a cell short", "a filter short", "no answers"],
+)
+def test_filters_without_their_answers_are_refused(arguments, sentence):
+    """A map beside the wrong filter or cell would be worse than none."""
+    with pytest.raises(ValueError, match=sentence):
+        utils.show_filters(*arguments)
+    assert not plt.get_fignums()
+
+
+def test_a_field_frames_whole_pixels():
+    """Pixel (2, 3) is drawn from 1.5 to 2.5 and from 2.5 to 3.5."""
+    (axis,) = utils.show_fields(IMAGES[0], {"block 1": (2, 3, 4, 5)}).axes
+    white, orange = axis.patches
+    assert white.get_bbox().bounds == orange.get_bbox().bounds == (2.5, 1.5, 5, 4)
+    assert axis.get_title() == "block 1: 4 \N{MULTIPLICATION SIGN} 5 pixels"
 
 
 def test_a_graph_is_drawn_with_the_body_of_its_loop():

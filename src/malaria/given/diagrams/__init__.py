@@ -2,6 +2,7 @@
 
 tensors.py   broadcasting
 layers.py    a convolution, the network, the chain rule
+inside.py    receptive fields, the filters of the first layer
 graphs.py    graphs of operations
 descent.py   gradients, and the ways of optimizers
 """
