@@ -21,6 +21,7 @@ from malaria.given.cells.images import (
 )
 from malaria.given.cells.practice_cells import draw_cells
 from malaria.given.diagrams.descent import plot_arrows, plot_paths
+from malaria.given.diagrams.experiments import plot_experiment
 from malaria.given.diagrams.graphs import plot_graphs
 from malaria.given.diagrams.inside import show_fields, show_filters
 from malaria.given.diagrams.layers import draw_convolution, draw_network, plot_chain
@@ -45,6 +46,7 @@ from malaria.given.pictures import (
     show_maps,
     show_saliency,
 )
+from malaria.given.recorded.result import experiment
 
 __all__ = [
     "BLUE",
@@ -61,6 +63,7 @@ __all__ = [
     "draw_convolution",
     "draw_network",
     "error_of",
+    "experiment",
     "find_cells",
     "is_image_name",
     "milliseconds",
@@ -73,6 +76,7 @@ __all__ = [
     "plot_chain",
     "plot_confusion",
     "plot_cuts",
+    "plot_experiment",
     "plot_graphs",
     "plot_history",
     "plot_lines",

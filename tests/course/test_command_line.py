@@ -117,7 +117,7 @@ def test_every_command_has_help_and_stands_in_the_readme(capsys):
     """What is listed is explained, down to its last argument."""
     commands = commands_in_help(capsys)
     assert set(commands) == {
-        *("data", "train", "predict", "evaluate"),
+        *("data", "train", "predict", "evaluate", "experiment"),
         *("check", "hint", "reset", "solution", "progress", "watch"),
     }
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")

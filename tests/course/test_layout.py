@@ -10,14 +10,20 @@ from malaria import LESSON_MODULES, OWN_MODULES, PROJECT, REFERENCE
 # What each room or file may import of the others. Arrows run downwards only.
 MAY_IMPORT = {
     "command_line": {
-        *("runs", "grading", "exercises", "cells", "system"),
+        *("experiments", "recorded", "runs", "grading", "exercises", "cells", "system"),
         *("pictures", "scores", "dark_spot", *LESSON_MODULES),
+    },
+    # It runs the modules in use, and is imported by the command line only.
+    "experiments": {
+        *("runs", "cells", "system", "scores", "dark_spot", "ctrl_c"),
+        *LESSON_MODULES,
     },
     "lesson": {"grading", "exercises", "system"},
     "runs": {"exercises", "cells", "system", "pictures", "scores", "dark_spot"},
     "grading": {"exercises", "cells", "system"},
-    "utils": {"diagrams", "pictures", "cells"},
-    "diagrams": {"pictures"},
+    "utils": {"diagrams", "recorded", "pictures", "cells"},
+    "diagrams": {"recorded", "pictures"},
+    "recorded": {"system"},
     "pictures": {"cells", "scores"},
     "exercises": {"system"},
     "cells": {"system"},

@@ -10,9 +10,11 @@ ctrl_c.py       Ctrl-C between two steps of a training
 Everything else lives in a room. A room imports from those below it only:
 
 command_line/   `malaria ...`
+experiments/    questions that no test can grade, over several seeds
 runs/           what a training run leaves behind
 grading/        how tests become a verdict
 diagrams/       what the lessons draw to explain something (imports pictures.py)
+recorded/       what was measured once and is read in the lessons
 exercises/      what the exercises are, and the help with them
 cells/          the images
 system/         files, locks, CPU time, the start of TensorFlow

@@ -5,6 +5,7 @@
     predict.py   predict
     evaluate.py  evaluate
     learn.py     check, hint, reset, solution, progress: help with the exercises
+    experiment.py  experiment: a question of a lesson, over several seeds
     watch.py     watch: grade what is saved
     common.py    what they share
 
@@ -79,7 +80,15 @@ def make_parser() -> argparse.ArgumentParser:
     with ctrl_c_is_not_lost():
         from importlib.metadata import version
 
-        from malaria.given.command_line import data, evaluate, learn, predict, train, watch
+        from malaria.given.command_line import (
+            data,
+            evaluate,
+            experiment,
+            learn,
+            predict,
+            train,
+            watch,
+        )
 
     parser = argparse.ArgumentParser(
         prog="malaria",
@@ -89,7 +98,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"malaria {version('malaria')}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (data, train, predict, evaluate, learn, watch):
+    for command in (data, train, predict, evaluate, learn, experiment, watch):
         command.add_parser(commands)
     return parser
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+import malaria
 from malaria.given.cells.folders import DATA, practice_cells
 from malaria.given.cells.images import check_images, find_cells, images_in, shown
+from malaria.given.exercises.stubs import first_unwritten
 from malaria.given.runs.run_folder import RUNS, RunFolder
 
 PRACTICE_CELLS = DATA / "practice_cells"
@@ -81,6 +83,34 @@ def finished_run(arguments: argparse.Namespace) -> RunFolder:
     if not run.saved_model.is_dir():
         raise ValueError(f"{run} is not a finished run: it has no {run.saved_model.name}.")
     return run
+
+
+def use_written_modules(
+    choice: str,
+    names: Iterable[str] = malaria.LESSON_MODULES,
+    otherwise: str = "train the reference",
+) -> None:
+    """Put the chosen modules in front.
+
+    Args:
+        choice: As for `malaria.use_modules`.
+        names: The lesson modules that are needed.
+        otherwise: What can be done while they are not written, for the sentence.
+
+    Raises:
+        ValueError: One of their exercises is not written, or another choice is in use already.
+    """
+    try:
+        modules = malaria.use_modules(choice)
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+    unwritten = first_unwritten(modules, names)
+    if unwritten:
+        number, file = unwritten
+        raise ValueError(
+            f"Exercise {number} in {file} is not written yet. Finish it first, or {otherwise} with"
+            " --modules solutions."
+        )
 
 
 def listed_images(paths: Iterable[Path]) -> tuple[list[str], list[str]]:

@@ -9,9 +9,13 @@ import numpy as np
 
 import malaria
 from malaria.given.cells.images import name_in_class
-from malaria.given.command_line.common import PRACTICE_CELLS, folder_path, sound_cells
+from malaria.given.command_line.common import (
+    PRACTICE_CELLS,
+    folder_path,
+    sound_cells,
+    use_written_modules,
+)
 from malaria.given.command_line.train_options import Settings, add_options, settings_for, with_cells
-from malaria.given.exercises.stubs import first_unwritten
 from malaria.given.runs.results import (
     Result,
     as_json,
@@ -139,25 +143,6 @@ def chosen_settings(arguments: argparse.Namespace) -> dict:
     if given["modules"] is None and in_front != malaria.OWN_MODULES:
         given["modules"] = "solutions" if in_front == malaria.REFERENCE else str(in_front)
     return {name: value for name, value in given.items() if value is not None}
-
-
-def use_written_modules(choice: str) -> None:
-    """Put the chosen modules in front.
-
-    Raises:
-        ValueError: One of their exercises is not written, or another choice is in use already.
-    """
-    try:
-        modules = malaria.use_modules(choice)
-    except RuntimeError as error:
-        raise ValueError(str(error)) from None
-    unwritten = first_unwritten(modules)
-    if unwritten:
-        number, file = unwritten
-        raise ValueError(
-            f"Exercise {number} in {file} is not written yet. Finish it first, or train the"
-            " reference with --modules solutions."
-        )
 
 
 def split(paths: list[str], labels: np.ndarray, settings: Settings) -> SplitCells:

@@ -5,4 +5,5 @@ layers.py    a convolution, the network, the chain rule
 inside.py    receptive fields, the filters of the first layer
 graphs.py    graphs of operations
 descent.py   gradients, and the ways of optimizers
+experiments.py   the result of an experiment
 """

@@ -6,6 +6,7 @@ takes its place. Everything else stays as it is, so a stub is never edited by ha
 """
 
 import ast
+from collections.abc import Iterable
 from pathlib import Path
 
 from malaria import LESSON_MODULES, OWN_MODULES
@@ -42,11 +43,12 @@ def make_stub(source: str) -> str:
     return "".join(lines)
 
 
-def first_unwritten(folder: Path) -> tuple[str, Path] | None:
+def first_unwritten(folder: Path, names: Iterable[str] = LESSON_MODULES) -> tuple[str, Path] | None:
     """The first exercise, in course order, that is still a hole in the modules of a folder.
 
     Args:
         folder: A folder of modules. One that is missing there is looked for among the learner's.
+        names: The lesson modules that count.
 
     Returns:
         `(number, file)`, such as `("3.2", Path(".../cnn_model.py"))`; None if all are written.
@@ -56,7 +58,7 @@ def first_unwritten(folder: Path) -> tuple[str, Path] | None:
         FileNotFoundError: It is in neither folder.
     """
     file_of = {}  # an unwritten exercise -> where it is
-    for name in LESSON_MODULES:
+    for name in names:
         file = folder / f"{name}.py"
         file = file if file.is_file() else OWN_MODULES / f"{name}.py"
         try:
