@@ -20,6 +20,7 @@ from malaria.given.cells.images import (
     is_image_name,
 )
 from malaria.given.cells.practice_cells import draw_cells
+from malaria.given.cells.truth import drawn_truth
 from malaria.given.diagrams.descent import plot_arrows, plot_paths
 from malaria.given.diagrams.experiments import plot_experiment
 from malaria.given.diagrams.graphs import plot_graphs
@@ -62,6 +63,7 @@ __all__ = [
     "draw_cells",
     "draw_convolution",
     "draw_network",
+    "drawn_truth",
     "error_of",
     "experiment",
     "find_cells",

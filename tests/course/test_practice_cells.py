@@ -1,5 +1,6 @@
 """Holds the practice cells to the figures of the real ones, and to the same pixels everywhere."""
 
+import csv
 import hashlib
 import os
 from pathlib import Path
@@ -139,6 +140,91 @@ def test_impossible_numbers_are_refused(tmp_path, patients, cells, seed, sentenc
     with pytest.raises(ValueError, match=sentence):
         draw_cells(tmp_path / "cells", patients, cells, seed, progress=False)
     assert not any(tmp_path.iterdir())
+
+
+def truth_by_file(folder):
+    """The rows of a set's `truth.csv`, by file."""
+    with open(folder.parent / "truth.csv", encoding="utf-8", newline="") as file:
+        return {row["file"]: row for row in csv.DictReader(file)}
+
+
+def test_the_truth_of_the_drawing_tells_wrong_labels(default_set):
+    """As many as the drawing promises, of both kinds; few parasites lie where they are cut off."""
+    paths, labels, _ = default_set
+    truth = utils.drawn_truth(paths)
+    assert truth.dtype == np.int32
+    unstained, blobs = (labels > truth).sum(), (labels < truth).sum()
+    assert 0.02 <= unstained / labels.sum() <= 0.05
+    assert 0.01 <= blobs / (1 - labels).sum() <= 0.035
+    rows = truth_by_file(Path(paths[0]).parents[1])
+    assert len(rows) == len(paths)
+    hidden = [row for row in rows.values() if int(row["parasites"]) and row["stained"] == "0"]
+    assert 0 < len(hidden) < 10
+    assert sum(row["bitten"] == "1" for row in rows.values()) > 10
+
+
+def test_the_truth_is_what_the_dark_spot_rule_looks_for(default_set):
+    """Pictures and truth belong together: the rule, which knows no label, agrees with it better."""
+    paths, labels, images = default_set
+    calls = np.array([dark_spot_score(image) > THRESHOLD for image in images])
+    assert (calls == utils.drawn_truth(paths)).mean() > (calls == labels).mean() + 0.01
+
+
+def test_the_truth_of_an_earlier_drawing_is_made_up_for(tmp_path, monkeypatch):
+    """Without touching a cell, and also where nothing may be written."""
+    monkeypatch.setattr(folders, "DATA", tmp_path / "Zellen für uns")
+    folder = utils.practice_cells(patients=2, cells=30, seed=1)
+    paths, _ = utils.find_cells(folder)
+    truth, file = utils.drawn_truth(paths), folder.parent / "truth.csv"
+    rows, drawn = file.read_bytes(), [os.stat(path).st_mtime_ns for path in paths]
+    file.unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr("os.replace", failing)
+        assert utils.drawn_truth(paths).tolist() == truth.tolist()
+    assert os.listdir(folder.parent) == ["cell_images"]
+    assert utils.drawn_truth(paths).tolist() == truth.tolist()
+    assert file.read_bytes() == rows
+    assert [os.stat(path).st_mtime_ns for path in paths] == drawn
+
+
+def test_the_truth_is_not_made_up_for_other_pictures(tmp_path, monkeypatch):
+    """A cell that was put in place of the one that was drawn has another truth."""
+    monkeypatch.setattr(folders, "DATA", tmp_path)
+    folder = utils.practice_cells(patients=1, cells=2)
+    (folder.parent / "truth.csv").unlink()
+    (path,) = folder.glob("Parasitized/*.png")
+    Image.new("RGB", (20, 20)).save(path)
+    with pytest.raises(ValueError, match="is not the cell that was drawn there"):
+        utils.drawn_truth([path])
+
+
+def test_of_other_cells_nobody_knows_the_truth(tmp_path):
+    """A sentence for each: real cells, a cell that was added, two sets at once, a damaged file."""
+    for name in ("a", "b"):
+        draw_cells(tmp_path / name, 1, 2, progress=False)
+    paths, _ = utils.find_cells(tmp_path / "a")
+    assert utils.drawn_truth([]).shape == (0,)
+    assert utils.drawn_truth(reversed(paths)).tolist() == utils.drawn_truth(paths).tolist()[::-1]
+    own = Path(paths[0]).with_name("C1_own.png")
+    with pytest.raises(ValueError, match=r"has no row for Uninfected/C1_own\.png"):
+        utils.drawn_truth([own])
+    with pytest.raises(ValueError, match="lie in 2 sets"):
+        utils.drawn_truth([*paths, *utils.find_cells(tmp_path / "b")[0]])
+    with pytest.raises(ValueError, match="nobody knows more than the label"):
+        utils.drawn_truth([tmp_path / "nih_cells" / "cell_images" / "Uninfected" / "C1.png"])
+    for content in (
+        b"file,label\nUninfected/x.png,0\n",
+        b"\xff\xfe",
+        b"file,stained\na.png,much\n",
+    ):
+        (tmp_path / "a" / "truth.csv").write_bytes(content)
+        with pytest.raises(ValueError, match="is damaged"):
+            utils.drawn_truth(paths)
+
+
+def failing(*_, **__):
+    """As a disk that is full or may not be written."""
+    raise OSError("No space left on device")
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path):

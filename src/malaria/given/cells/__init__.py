@@ -2,6 +2,7 @@
 
 classes.py          the two classes, by label
 images.py           which files count as cell images
+truth.py            what was drawn in a practice cell
 folders.py          where this project keeps its cells
 practice_cells.py   the practice set: patients, labels, files
 drawing.py          one cell of it

@@ -37,6 +37,7 @@ RADIUS_SD = 5.5  # the diameter's SD within a patient is 11
 # Within a field of view the cells' colours differ by 4.6, 6.7, 4.4 levels (SD), most of it in step.
 COLOUR_SD_TOGETHER = np.array([4.0, 5.5, 3.8])
 COLOUR_SD_APART = np.array([2.3, 3.8, 2.2])
+STAINED = 0.3  # of a full stain, 22 levels of green: what can be seen
 
 
 class Patient(NamedTuple):
@@ -55,6 +56,15 @@ class Patient(NamedTuple):
     debris: float  # mean number of faint specks in a cell
     late: float  # share of late stages among the parasites
     unstained: float  # share of the parasitized cells without any stain: label noise
+
+
+class Drawn(NamedTuple):
+    """A cell, and what is known of it because it was drawn."""
+
+    image: np.ndarray  # (H, W, 3) uint8, exact black outside the cell, which touches all four sides
+    parasites: int  # how many were drawn
+    stained: int  # pixels inside the outline that they stain: none if they lie where it cuts off
+    bitten: bool  # whether the segmentation took a large piece away
 
 
 def draw_body(rng, patient, body, lumps, x, y):
@@ -112,7 +122,7 @@ def draw_cell(rng, patient, colour, parasitized):
         parasitized: A bool, the label. As in the real set, a few labels are wrong.
 
     Returns:
-        `(H, W, 3)` uint8, exact black outside the cell, which touches all four sides.
+        What was `Drawn`.
     """
     parasites = min(int(rng.geometric(0.57)), 6) if parasitized else 0
     if parasitized and rng.random() < patient.unstained:
@@ -130,10 +140,12 @@ def draw_cell(rng, patient, colour, parasitized):
     stain, grey = np.zeros_like(light), np.zeros_like(light)
     layers = Layers(*(Layer(levels, x, y) for levels in (stain, pale, grey)))
     draw_confusers(rng, layers, body, patient.debris)
+    without = stain.copy()
     for _ in range(parasites):
         draw_parasite(rng, layers, body, patient.late)
     if parasites and rng.random() < patient.stippled:
         draw_stippling(rng, layers, body)
+    stained = int(((stain - without)[mask] > STAINED).sum())
 
     colour = colour + rng.normal() * COLOUR_SD_TOGETHER + rng.normal(0, COLOUR_SD_APART)
     # The stain takes 75 levels of green, 27 of red and 15 of blue, here in parts of the first.
@@ -146,4 +158,4 @@ def draw_cell(rng, patient, colour, parasitized):
         channel += pale * float(patient.rim[k])
         channel += stain * float(magenta[k] * patient.contrast)
         image[..., k] = np.clip(channel, 1, 255) * mask  # 1: only the background is exact black
-    return image
+    return Drawn(image, parasites, stained, bool(bitten))

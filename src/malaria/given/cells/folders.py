@@ -1,6 +1,7 @@
 """Where the cells of this project lie: the practice cells, drawn when needed; the real ones."""
 
 import os
+import re
 from pathlib import Path
 
 from malaria import PROJECT
@@ -36,6 +37,17 @@ def practice_cells(patients=PATIENTS, cells=CELLS, seed=SEED):
             if not (folder / "cell_images").is_dir():  # not merely drawn by another notebook
                 raise
     return folder / "cell_images"
+
+
+def numbers_of(folder):
+    """The patients, cells and seed of a folder that `practice_cells` named, or None."""
+    folder = Path(folder).resolve()
+    if folder.parent not in (DATA.resolve(), OWN_DATA.resolve()):
+        return None
+    if folder.name == "practice_cells":
+        return PATIENTS, CELLS, SEED
+    numbers = re.fullmatch(r"practice_cells_(\d+)_(\d+)_(\d+)", folder.name, re.ASCII)
+    return numbers and tuple(map(int, numbers.groups()))
 
 
 def may_write(folder):

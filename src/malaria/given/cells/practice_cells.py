@@ -2,6 +2,7 @@
 
     cell_images/Parasitized/C100P61ThinF_IMG_20150918_144104_cell_162.png
     cell_images/Uninfected/...
+    truth.csv    what was drawn in each: unlike a label, never wrong
 
 What a classifier can wrongly learn from the real set, it can wrongly learn from this one:
 
@@ -19,6 +20,7 @@ Sources
     [1] Rajaraman et al., 2018, PeerJ 6:e4568, https://doi.org/10.7717/peerj.4568
 """
 
+import csv
 import math
 import operator
 from pathlib import Path
@@ -29,7 +31,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from malaria.given.cells.classes import CLASSES
-from malaria.given.cells.drawing import Patient, draw_cell
+from malaria.given.cells.drawing import Drawn, Patient, draw_cell
 from malaria.given.system.whole import whole_folder
 
 PATIENTS, CELLS, SEED = 60, 2400, 0  # the default set: large enough to learn from, drawn in seconds
@@ -59,6 +61,11 @@ LARGEST_SHARE = 0.14  # of the parasitized cells: more in one patient leaves no 
 UNSTAINED = 0.029  # of the parasitized cells show no stain, most of them of three patients
 UNSTAINED_ANYWHERE = 0.008  # what the other patients have
 CELLS_IN_FIELD = 220  # the cell numbers of a field run to about this
+
+# The columns of `truth.csv`: the cell's file in `cell_images`, its label, and of what was drawn all
+# but the picture.
+TRUTH = "truth.csv"
+COLUMNS = ("file", "label", *Drawn._fields[1:])
 
 
 def apportion(weights, total, least):
@@ -233,7 +240,8 @@ def draw_patient(rng, patient, name, counts):
         counts: Two ints, the uninfected and the parasitized cells.
 
     Yields:
-        `(label, file name, image)`: 0 or 1, a `str`, and `(H, W, 3)` uint8.
+        `(label, file, drawn)`: 0 or 1, such as `Parasitized/C100P61ThinF_..._cell_162.png`, and
+        what was `Drawn`.
     """
     labels = np.repeat([0, 1], counts)
     cells = len(labels)
@@ -250,8 +258,8 @@ def draw_patient(rng, patient, name, counts):
         highest = max(CELLS_IN_FIELD, 2 * len(of_field))
         numbers = np.sort(rng.permutation(highest)[: len(of_field)]) + 1
         for label, number in zip(of_field.tolist(), numbers.tolist(), strict=True):
-            image = draw_cell(rng, patient, colour, bool(label))
-            yield label, f"{name}_IMG_{date}_{time}_cell_{number}.png", image
+            drawn = draw_cell(rng, patient, colour, bool(label))
+            yield label, f"{CLASSES[label]}/{name}_IMG_{date}_{time}_cell_{number}.png", drawn
 
 
 def draw_set(patients, cells, seed):
@@ -289,7 +297,7 @@ def check_numbers(patients, cells, seed):
 
 
 def draw_cells(folder, patients=PATIENTS, cells=CELLS, seed=SEED, progress=True):
-    """Draw a set of practice cells into a new folder, whole or not at all.
+    """Draw a set of practice cells into a new folder, with `truth.csv`, whole or not at all.
 
     Args:
         folder: Where to, a `str` or `pathlib.Path`; must not exist, or be empty.
@@ -312,7 +320,7 @@ def draw_cells(folder, patients=PATIENTS, cells=CELLS, seed=SEED, progress=True)
     refuse_used(folder)
     try:
         with whole_folder(folder.resolve(), replace=False) as drawn:
-            write_cells(drawn / "cell_images", draw_set(patients, cells, seed), cells, progress)
+            write_cells(drawn, draw_set(patients, cells, seed), cells, progress)
     except OSError:
         refuse_used(folder)  # another run was faster
         raise
@@ -328,11 +336,27 @@ def refuse_used(folder):
 
 
 def write_cells(folder, drawn, count, progress):
-    """Write cells, as `draw_patient` yields them, into the two folders of their classes."""
+    """Write cells, as `draw_patient` yields them, to `cell_images`, and `truth.csv` beside it."""
     for name in CLASSES:
-        (folder / name).mkdir(parents=True)
+        (folder / "cell_images" / name).mkdir(parents=True)
     # None: tqdm shows a bar on a terminal only.
     bar = tqdm(drawn, "Drawing", count, unit=" cells", disable=None if progress else True)
-    for label, name, image in bar:
+    rows = []
+    for label, file, cell in bar:
         # Level 1 takes a third of the time of the default and a tenth more space.
-        Image.fromarray(image).save(folder / CLASSES[label] / name, compress_level=1)
+        Image.fromarray(cell.image).save(folder / "cell_images" / file, compress_level=1)
+        rows.append(row_of(label, file, cell))
+    write_truth(folder / TRUTH, rows)
+
+
+def row_of(label, file, drawn):
+    """A cell's row of `truth.csv`."""
+    return dict(zip(COLUMNS, (file, label, *map(int, drawn[1:])), strict=True))
+
+
+def write_truth(path, rows):
+    """Write `truth.csv`."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
