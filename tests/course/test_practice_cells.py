@@ -19,6 +19,7 @@ from tools import cell_figures
 
 # Of the pixels of 12 patients, 60 cells, seed 3: changes when, and only when, the drawing changes.
 PINNED = "9a7e52fc"
+PINNED_OF_HOSPITAL_2 = "fc5fde01"
 
 
 def fingerprint(folder):
@@ -47,6 +48,30 @@ def test_the_same_seed_gives_the_same_names_and_pixels(tmp_path):
     folder = draw_cells(tmp_path / "a", 12, 60, 3, progress=False)
     assert fingerprint(folder)[:8] == PINNED
     assert fingerprint(draw_cells(tmp_path / "b", 12, 60, 4, progress=False))[:8] != PINNED
+
+
+def test_a_second_hospital_colours_the_same_cells(tmp_path):
+    """Number, names and outlines are the same; the bodies vary less, and the dye is blue."""
+    folders = [draw_cells(tmp_path / str(n), 12, 60, 3, progress=False, hospital=n) for n in (1, 2)]
+    assert fingerprint(folders[0])[:8] == PINNED
+    assert fingerprint(folders[1])[:8] == PINNED_OF_HOSPITAL_2
+    names = [
+        sorted(path.relative_to(folder) for path in folder.glob("*/*.png")) for folder in folders
+    ]
+    assert names[0] == names[1]
+    bodies, spots = [], []
+    for name in names[0]:
+        images = np.array([np.asarray(Image.open(folder / name)) for folder in folders], float)
+        assert np.array_equal(*images.any(-1))
+        bodies.append([np.median(image[image.any(-1)], axis=0) for image in images])
+        if name.parent.name == "Parasitized":
+            place = darkest_spot(images[0])
+            spots.append(bodies[-1] - images[:, *place])
+    first, second = np.std(bodies, axis=0).mean(-1)
+    assert second < 0.75 * first
+    first, second = np.median(spots, axis=0)  # what the dye takes of red, green and blue
+    assert first[0] < 0.7 * first[1]
+    assert second[0] > second[1]
 
 
 def test_the_default_set_has_what_it_promises(default_set):
@@ -127,18 +152,19 @@ def test_every_seed_has_the_confound():
 
 
 @pytest.mark.parametrize(
-    ("patients", "cells", "seed", "sentence"),
+    ("patients", "cells", "seed", "hospital", "sentence"),
     [
-        (0, 10, 0, "patients must be from 1"),
-        (20, 10, 0, "too few for 20 patients"),
-        (5, 2_000_000, 0, "at most 1,000,000"),
-        (5, 10, -1, "seed must be 0 or more"),
+        (0, 10, 0, 1, "patients must be from 1"),
+        (20, 10, 0, 1, "too few for 20 patients"),
+        (5, 2_000_000, 0, 1, "at most 1,000,000"),
+        (5, 10, -1, 1, "seed must be 0 or more"),
+        (5, 10, 0, 3, "hospital must be 1 or 2, not 3"),
     ],
 )
-def test_impossible_numbers_are_refused(tmp_path, patients, cells, seed, sentence):
+def test_impossible_numbers_are_refused(tmp_path, patients, cells, seed, hospital, sentence):
     """Before anything is written."""
     with pytest.raises(ValueError, match=sentence):
-        draw_cells(tmp_path / "cells", patients, cells, seed, progress=False)
+        draw_cells(tmp_path / "cells", patients, cells, seed, progress=False, hospital=hospital)
     assert not any(tmp_path.iterdir())
 
 
@@ -286,6 +312,19 @@ def test_the_command_draws_a_set(tmp_path, capsys):
     assert len(list(tmp_path.glob("a/cell_images/*/*.png"))) == 4
 
 
+def test_the_command_draws_the_second_hospital(tmp_path, capsys):
+    """Nothing but the colours is another's; a hospital that does not exist is refused."""
+    small = ["data", "--patients", "2", "--cells", "4", "--out"]
+    for number in "12":
+        assert main([*small, str(tmp_path / number), "--hospital", number]) == 0
+    first, second = (tmp_path / number / "cell_images" for number in "12")
+    assert fingerprint(first) != fingerprint(second)
+    with pytest.raises(SystemExit) as refused:
+        main([*small, str(tmp_path / "3"), "--hospital", "3"])
+    assert refused.value.code == 2
+    assert "--hospital" in capsys.readouterr().err
+
+
 def test_the_lessons_share_their_practice_cells(tmp_path, monkeypatch):
     """A set is drawn once, each choice of numbers in a folder of its own."""
     monkeypatch.setattr(folders, "DATA", tmp_path)
@@ -294,6 +333,9 @@ def test_the_lessons_share_their_practice_cells(tmp_path, monkeypatch):
     assert folder == tmp_path / "practice_cells_2_4_0" / "cell_images"
     assert utils.practice_cells(patients=2, cells=4) == folder
     assert folder.stat().st_mtime_ns == drawn
+    other = utils.practice_cells(patients=2, cells=4, hospital=2)
+    assert other == tmp_path / "practice_cells_2_4_0_hospital_2" / "cell_images"
+    assert fingerprint(other) != fingerprint(folder)
     assert utils.nih_cells() is None
 
 

@@ -6,6 +6,7 @@ truth.py            what was drawn in a practice cell
 folders.py          where this project keeps its cells
 practice_cells.py   the practice set: patients, labels, files
 drawing.py          one cell of it
+hospitals.py        its colours in this laboratory and in another
 shapes.py           its outline
 parasites.py        parasites, and what looks like them
 nih_download.py     the real cells, downloaded

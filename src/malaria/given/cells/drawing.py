@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from malaria.given.cells.hospitals import HOSPITALS
 from malaria.given.cells.parasites import Layers, draw_confusers, draw_parasite, draw_stippling
 from malaria.given.cells.shapes import (
     Layer,
@@ -38,6 +39,7 @@ RADIUS_SD = 5.5  # the diameter's SD within a patient is 11
 COLOUR_SD_TOGETHER = np.array([4.0, 5.5, 3.8])
 COLOUR_SD_APART = np.array([2.3, 3.8, 2.2])
 STAINED = 0.3  # of a full stain, 22 levels of green: what can be seen
+HERE = HOSPITALS[1]  # where the figures were measured
 
 
 class Patient(NamedTuple):
@@ -112,7 +114,7 @@ def grain(rng, height, width):
     return white[1:, 1:] * 0.35 + smeared * 0.45
 
 
-def draw_cell(rng, patient, colour, parasitized):
+def draw_cell(rng, patient, colour, parasitized, hospital=HERE):
     """Draw one cell.
 
     Args:
@@ -120,6 +122,7 @@ def draw_cell(rng, patient, colour, parasitized):
         patient: A `Patient`.
         colour: `(3,)` levels, the stain of the field of view: near the patient's.
         parasitized: A bool, the label. As in the real set, a few labels are wrong.
+        hospital: A `Hospital`; it changes colours only, so that the draws are the same in each.
 
     Returns:
         What was `Drawn`.
@@ -148,14 +151,15 @@ def draw_cell(rng, patient, colour, parasitized):
     stained = int(((stain - without)[mask] > STAINED).sum())
 
     colour = colour + rng.normal() * COLOUR_SD_TOGETHER + rng.normal(0, COLOUR_SD_APART)
-    # The stain takes 75 levels of green, 27 of red and 15 of blue, here in parts of the first.
-    magenta = np.array([-0.37, -1.0, -0.19]) + rng.normal(0, (0.06, 0.0, 0.06))
+    colour = colour * hospital.scale + hospital.shift
+    dye = hospital.dye + rng.normal(0, (0.06, 0.0, 0.06))
+    dye = dye * (hospital.contrast * patient.contrast)
     light += patient.grain * grain(rng, *mask.shape) - grey
     pale, stain = np.minimum(pale, 2.5), np.minimum(stain, 1.5)  # the dye and the glass have limits
     image = np.empty((*mask.shape, 3), np.uint8)
     for k, share in enumerate((0.7, 1.0, 0.7)):  # red and blue follow green's unevenness so far
         channel = light * share + (float(colour[k]) + 0.5)
         channel += pale * float(patient.rim[k])
-        channel += stain * float(magenta[k] * patient.contrast)
+        channel += stain * float(dye[k])
         image[..., k] = np.clip(channel, 1, 255) * mask  # 1: only the background is exact black
     return Drawn(image, parasites, stained, bool(bitten))

@@ -5,18 +5,18 @@ import re
 from pathlib import Path
 
 from malaria import PROJECT
-from malaria.given.cells.practice_cells import CELLS, PATIENTS, SEED, draw_cells
+from malaria.given.cells.practice_cells import CELLS, HOSPITAL, PATIENTS, SEED, draw_cells
 
 DATA = PROJECT / "data"
 # For practice cells that may not be written there: the course may be another user's.
 OWN_DATA = Path(os.path.expanduser("~")) / ".cache" / "malaria"
 
 
-def practice_cells(patients=PATIENTS, cells=CELLS, seed=SEED):
+def practice_cells(patients=PATIENTS, cells=CELLS, seed=SEED, hospital=HOSPITAL):
     """The folder of a set of practice cells, drawn when it is asked for the first time.
 
     Args:
-        patients, cells, seed: As in `malaria data`; each choice has a folder of its own.
+        patients, cells, seed, hospital: As in `malaria data`; each choice has a folder of its own.
 
     Returns:
         A `pathlib.Path` with the folders `Parasitized` and `Uninfected`.
@@ -25,14 +25,17 @@ def practice_cells(patients=PATIENTS, cells=CELLS, seed=SEED):
         ValueError: A number is out of range.
         OSError: The folder cannot be written, or holds something else.
     """
-    default = (patients, cells, seed) == (PATIENTS, CELLS, SEED)
-    name = "practice_cells" if default else f"practice_cells_{patients}_{cells}_{seed}"
+    name = "practice_cells"
+    if (patients, cells, seed, hospital) != (PATIENTS, CELLS, SEED, HOSPITAL):
+        name += f"_{patients}_{cells}_{seed}"
+    if hospital != HOSPITAL:
+        name += f"_hospital_{hospital}"
     places = [DATA / name, OWN_DATA / name]
     drawn = [place for place in places if (place / "cell_images").is_dir()]
     folder = drawn[0] if drawn else places[not may_write(DATA)]
     if not drawn:
         try:
-            draw_cells(folder, patients, cells, seed)
+            draw_cells(folder, patients, cells, seed, hospital=hospital)
         except FileExistsError:
             if not (folder / "cell_images").is_dir():  # not merely drawn by another notebook
                 raise

@@ -32,9 +32,11 @@ from tqdm import tqdm
 
 from malaria.given.cells.classes import CLASSES
 from malaria.given.cells.drawing import Drawn, Patient, draw_cell
+from malaria.given.cells.hospitals import HOSPITALS, check_hospital
 from malaria.given.system.whole import whole_folder
 
 PATIENTS, CELLS, SEED = 60, 2400, 0  # the default set: large enough to learn from, drawn in seconds
+HOSPITAL = 1  # see `hospitals`
 MAX_PATIENTS, MAX_CELLS = 10_000, 1_000_000  # beyond these a number is a typing error
 
 # Stain groups: the mean colour inside the cell, and how many of the 200 patients.
@@ -230,7 +232,7 @@ def make_patient(rng, stain, radius=RADIUS, unstained=UNSTAINED_ANYWHERE):
     )
 
 
-def draw_patient(rng, patient, name, counts):
+def draw_patient(rng, patient, name, counts, hospital):
     """Draw all cells of a patient, one by one.
 
     Args:
@@ -238,6 +240,7 @@ def draw_patient(rng, patient, name, counts):
         patient: A `Patient`.
         name: The beginning of the file names, such as `C100P61ThinF`.
         counts: Two ints, the uninfected and the parasitized cells.
+        hospital: A `Hospital`, whose dye and camera colour them.
 
     Yields:
         `(label, file, drawn)`: 0 or 1, such as `Parasitized/C100P61ThinF_..._cell_162.png`, and
@@ -258,11 +261,11 @@ def draw_patient(rng, patient, name, counts):
         highest = max(CELLS_IN_FIELD, 2 * len(of_field))
         numbers = np.sort(rng.permutation(highest)[: len(of_field)]) + 1
         for label, number in zip(of_field.tolist(), numbers.tolist(), strict=True):
-            drawn = draw_cell(rng, patient, colour, bool(label))
+            drawn = draw_cell(rng, patient, colour, bool(label), hospital)
             yield label, f"{CLASSES[label]}/{name}_IMG_{date}_{time}_cell_{number}.png", drawn
 
 
-def draw_set(patients, cells, seed):
+def draw_set(patients, cells, seed, hospital=HOSPITAL):
     """Plan a set and draw its cells, one by one: yields what `draw_patient` yields."""
     rng = np.random.default_rng([seed, 0])
     counts = plan_counts(rng, patients, cells)
@@ -277,7 +280,7 @@ def draw_set(patients, cells, seed):
     for k, (number, stain, radius, unstained, own) in enumerate(plans):
         rng = np.random.default_rng([seed, k + 1])
         patient = make_patient(rng, stain, radius, unstained)
-        yield from draw_patient(rng, patient, patient_name(number), own)
+        yield from draw_patient(rng, patient, patient_name(number), own, HOSPITALS[hospital])
 
 
 def check_numbers(patients, cells, seed):
@@ -296,7 +299,7 @@ def check_numbers(patients, cells, seed):
     return patients, cells, seed
 
 
-def draw_cells(folder, patients=PATIENTS, cells=CELLS, seed=SEED, progress=True):
+def draw_cells(folder, patients=PATIENTS, cells=CELLS, seed=SEED, progress=True, hospital=HOSPITAL):
     """Draw a set of practice cells into a new folder, with `truth.csv`, whole or not at all.
 
     Args:
@@ -306,6 +309,7 @@ def draw_cells(folder, patients=PATIENTS, cells=CELLS, seed=SEED, progress=True)
         seed: An int, 0 or more. The same one gives the same names and pixels on every computer.
         progress: Whether to show a progress bar on stderr, if that is a terminal: a notebook prints
             the same every time.
+        hospital: 1, or 2: the same cells, coloured by another laboratory's dye and camera.
 
     Returns:
         The `pathlib.Path` of `folder / "cell_images"`.
@@ -316,11 +320,13 @@ def draw_cells(folder, patients=PATIENTS, cells=CELLS, seed=SEED, progress=True)
         OSError: It cannot be written; nothing is left behind.
     """
     patients, cells, seed = check_numbers(patients, cells, seed)
+    check_hospital(hospital)
     folder = Path(folder)
     refuse_used(folder)
     try:
         with whole_folder(folder.resolve(), replace=False) as drawn:
-            write_cells(drawn, draw_set(patients, cells, seed), cells, progress)
+            cells_drawn = draw_set(patients, cells, seed, hospital)
+            write_cells(drawn, cells_drawn, cells, progress)
     except OSError:
         refuse_used(folder)  # another run was faster
         raise

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from malaria.given.cells.folders import DATA
+from malaria.given.cells.hospitals import HOSPITALS
 from malaria.given.cells.nih_download import fetch_nih_cells
 from malaria.given.cells.nih_zip import CREDIT, unpack_cells
-from malaria.given.cells.practice_cells import CELLS, PATIENTS, SEED, draw_cells
+from malaria.given.cells.practice_cells import CELLS, HOSPITAL, PATIENTS, SEED, draw_cells
 from malaria.given.command_line.common import whole_number
 
 
@@ -38,6 +39,14 @@ def add_parser(commands):
             metavar="N",
             help=f"{what}; default: {default}",
         )
+    parser.add_argument(
+        "--hospital",
+        type=int,
+        choices=list(HOSPITALS),
+        default=HOSPITAL,
+        help="whose dye and camera colour the cells; 2 is another laboratory than that of the NIH"
+        f" cells; default: {HOSPITAL}",
+    )
     parser.set_defaults(run=run)
 
 
@@ -51,6 +60,12 @@ def run(arguments):
         print(CREDIT)
     else:
         folder = arguments.out or DATA / "practice_cells"
-        cells = draw_cells(folder, arguments.patients, arguments.cells, arguments.seed)
+        cells = draw_cells(
+            folder,
+            arguments.patients,
+            arguments.cells,
+            arguments.seed,
+            hospital=arguments.hospital,
+        )
     print(f"The cells are in {cells}")
     return 0
