@@ -27,6 +27,9 @@ from malaria.given.diagrams.graphs import plot_graphs
 from malaria.given.diagrams.inside import show_fields, show_filters
 from malaria.given.diagrams.layers import draw_convolution, draw_network, plot_chain
 from malaria.given.diagrams.tensors import plot_broadcast
+from malaria.given.milestones.fixed_cells import milestone_cells
+from malaria.given.milestones.picture import plot_milestones
+from malaria.given.milestones.record import milestones
 from malaria.given.pictures import (
     BLUE,
     GREY,
@@ -68,6 +71,8 @@ __all__ = [
     "experiment",
     "find_cells",
     "is_image_name",
+    "milestone_cells",
+    "milestones",
     "milliseconds",
     "nih_cells",
     "overlay",
@@ -82,6 +87,7 @@ __all__ = [
     "plot_graphs",
     "plot_history",
     "plot_lines",
+    "plot_milestones",
     "plot_parts",
     "plot_paths",
     "plot_patients",

@@ -13,6 +13,7 @@ command_line/   `malaria ...`
 experiments/    questions that no test can grade, over several seeds
 runs/           what a training run leaves behind
 grading/        how tests become a verdict
+milestones/     how good the classifier is after each lesson (imports pictures.py, scores.py)
 diagrams/       what the lessons draw to explain something (imports pictures.py)
 recorded/       what was measured once and is read in the lessons
 exercises/      what the exercises are, and the help with them
