@@ -111,5 +111,5 @@ def print_result(result, asked: Experiment, whose: str) -> None:
         print("\n".join(table(result.of(key), whose)))
         if recorded and key in recorded.measured and whose != "the reference":
             print()
-            print("\n".join(table(recorded.of(key), "the reference, recorded")))
+            print("\n".join(table(recorded.of(key), "the reference")))
     print(f"\n{result.seconds:.0f} seconds in all.")

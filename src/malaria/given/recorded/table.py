@@ -1,6 +1,7 @@
 """A result as text, 80 columns wide, alone or beside another."""
 
 import math
+import textwrap
 
 WIDTH = 80
 PLACES = 3  # decimals
@@ -17,7 +18,7 @@ def span(low, high, sign=""):
 
 
 def row(result, arm):
-    """Mean and interval of an arm, and of what it has more than the first one: four strings."""
+    """Mean and interval of an arm, and of the difference to the first one: two or four strings."""
     own = [number(result.mean(arm)), span(*result.interval(arm))]
     if arm == result.arms[0]:
         return own
@@ -30,20 +31,21 @@ def table(result, name=""):
 
     Args:
         result: A `Result`.
-        name: Whose result it is, such as "your modules"; put into the first line.
+        name: Whose result it is, such as "your modules"; put into the second line.
     """
     seeds = len(result.seeds)
-    room = max(map(len, result.arms))
+    whose = f"{name}, " if name else ""
+    counted = f"{whose}{seeds} seed{'s' if seeds > 1 else ''}"
+    room = max(map(len, [counted, *result.arms]))
 
     def line(start, cells):
-        widths = (8, 18, 10, 18)
+        widths = (8, 18, 12, 18)
         aligned = (cell.rjust(width) for cell, width in zip(cells, widths, strict=False))
         return (start.ljust(room) + "".join(aligned)).rstrip()
 
-    whose = f", {name}" if name else ""
     lines = [
-        f"{result.figure}{whose}, {seeds} seed{'s' if seeds > 1 else ''}",
-        line("", ["mean", "95% interval", "more", "95% interval"]),
+        *textwrap.wrap(result.figure, WIDTH),
+        line(counted, ["mean", "95% interval", "difference", "95% interval"]),
     ]
     lines += [line(arm, row(result, arm)) for arm in result.arms]
     lines.append("seed by seed")
