@@ -169,8 +169,9 @@ def test_the_experiments_are_listed(capsys):
         (["leaky-split", "--record", "--seeds", "1"], "can be recorded"),
     ],
 )
-def test_bad_arguments_are_refused(arguments, sentence, capsys, monkeypatch):
+def test_bad_arguments_are_refused(arguments, sentence, tmp_path, capsys, monkeypatch):
     """Exit status 2 and one sentence."""
+    monkeypatch.setattr("malaria.given.command_line.experiment.FOLDER", tmp_path)
     monkeypatch.setattr("malaria.given.command_line.experiment.use_written_modules", print)
     assert main(["experiment", *arguments]) == 2
     assert sentence in capsys.readouterr().err
