@@ -118,7 +118,7 @@ def test_every_command_has_help_and_stands_in_the_readme(capsys):
     commands = commands_in_help(capsys)
     assert set(commands) == {
         *("data", "train", "predict", "evaluate", "experiment"),
-        *("check", "hint", "reset", "solution", "progress", "watch"),
+        *("check", "hint", "reset", "solution", "progress", "bug", "watch"),
     }
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
     for command in commands:

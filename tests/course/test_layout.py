@@ -10,7 +10,8 @@ from malaria import LESSON_MODULES, OWN_MODULES, PROJECT, REFERENCE
 # What each room or file may import of the others. Arrows run downwards only.
 MAY_IMPORT = {
     "command_line": {
-        *("experiments", "recorded", "runs", "grading", "exercises", "cells", "system"),
+        *("experiments", "recorded", "runs", "hunts", "grading"),
+        *("exercises", "cells", "system"),
         *("pictures", "scores", "dark_spot", *LESSON_MODULES),
     },
     # It runs the modules in use, and is imported by the command line only.
@@ -18,7 +19,8 @@ MAY_IMPORT = {
         *("runs", "cells", "system", "scores", "dark_spot", "ctrl_c"),
         *LESSON_MODULES,
     },
-    "lesson": {"grading", "exercises", "system"},
+    "lesson": {"hunts", "grading", "exercises", "system"},
+    "hunts": {"grading", "exercises", "system"},
     "runs": {"exercises", "cells", "system", "pictures", "scores", "dark_spot"},
     "grading": {"exercises", "cells", "system"},
     "utils": {"milestones", "diagrams", "recorded", "pictures", "cells"},

@@ -1,4 +1,4 @@
-"""What every notebook uses: its first cell, and the check after each exercise."""
+"""What every notebook uses: its first cell, the check after each exercise, and the bug hunts."""
 
 import ast
 import functools
@@ -119,12 +119,7 @@ def check(number):
         NotDone: It is not done and right; the words say what is missing.
     """
     try:
-        from malaria.given.grading.desk import grade_in
-        from malaria.given.grading.session import refuse_without_assertions
-
-        refuse_another_copy()
-        refuse_without_assertions()
-        verdict = grade_in(_worker(), exercise_of(number).number)
+        verdict = _verdict_on(number)
     except ValueError as error:
         raise NotDone(str(error)) from None
     except KeyboardInterrupt:
@@ -132,6 +127,67 @@ def check(number):
     if verdict.outcome is not Outcome.DONE:
         raise NotDone(verdict.text(WIDTH))
     print(verdict.text(WIDTH))
+
+
+def bug(number, line=None, choose=None):
+    """Show a bug hunt, or answer it: an exercise's code that passes a check and has a mistake.
+
+    It opens when the exercise is done and right; with the reference in use it is open.
+
+    Args:
+        number: The exercise, such as "3.4"; "2.6/2" is its second hunt.
+        line: The number of the line that is wrong.
+        choose: The letter of the sentence that says what is wrong, in place of the line.
+
+    Raises:
+        NotDone: The exercise is not done, or there is no such hunt, line or sentence.
+    """
+    try:
+        from malaria.given.hunts import found, in_place, words
+
+        hunt = found.hunt_called(number)
+        if line is not None and choose is not None:
+            raise ValueError("Answer with a line or with a sentence, not with both.")
+        _open(hunt)
+        guess = choose if line is None else line
+        if guess is None:
+            print(words.page(hunt, in_place.check_output(hunt), WIDTH))
+            print(f'\nAnswer: bug("{hunt.name}", line=N), or bug("{hunt.name}", choose="a").')
+        elif words.is_right(hunt, guess):
+            print(words.solved(hunt, guess, in_place.caught(hunt), WIDTH))
+            found.remember(hunt, found.FOUND)
+        else:
+            print(words.not_it(hunt, guess, WIDTH))
+    except ValueError as error:
+        raise NotDone(str(error)) from None
+    except KeyboardInterrupt:
+        raise NotDone(f"Bug hunt {number} was stopped.") from None
+
+
+def _open(hunt):
+    """Let a hunt be seen from now on if its exercise is done and right."""
+    from malaria.given.hunts import found
+
+    if malaria.modules_in_use == malaria.REFERENCE or hunt.name in found.states():
+        return
+    number = hunt.exercise.number
+    verdict = _verdict_on(number)
+    if verdict.outcome is not Outcome.DONE:
+        raise ValueError(
+            f"Bug hunt {hunt.name} opens when your exercise {number} is right. It is"
+            f' {verdict.outcome.word}; check("{number}") says more.'
+        )
+    found.remember(hunt, found.OPEN)
+
+
+def _verdict_on(number):
+    """The verdict on an exercise, such as "3.2"."""
+    from malaria.given.grading.desk import grade_in
+    from malaria.given.grading.session import refuse_without_assertions
+
+    refuse_another_copy()
+    refuse_without_assertions()
+    return grade_in(_worker(), exercise_of(number).number)
 
 
 @functools.cache

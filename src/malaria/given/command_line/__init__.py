@@ -6,6 +6,7 @@
     evaluate.py  evaluate
     learn.py     check, hint, reset, solution, progress: help with the exercises
     experiment.py  experiment: a question of a lesson, over several seeds
+    bug.py       bug: find the mistake in an answer that passes a naive check
     watch.py     watch: grade what is saved
     common.py    what they share
 
@@ -14,7 +15,7 @@ It sits on top of everything and is imported by nothing.
 Exit status: 0: success. 1: success, but some files were refused; each was named on stderr. 2:
 failure; a sentence on stderr says why, and begins with `malaria: ` (what argparse refuses, with its
 usage). 130: interrupted by Ctrl-C. For `check` and `progress`, 1 means that the exercises are not
-done yet.
+done yet, and for `bug` that a guess was wrong.
 """
 
 import argparse
@@ -28,8 +29,8 @@ from malaria.given.system.lost_ctrl_c import ctrl_c_is_not_lost
 
 EPILOG = (
     "Exit status: 0 success, 1 success but some files were refused (check and progress: not done"
-    " yet), 2 failure, 130 interrupted. For teaching and research only: this is not a medical"
-    " device and must not be used to guide treatment."
+    " yet; bug: not found), 2 failure, 130 interrupted. For teaching and research only: this is not"
+    " a medical device and must not be used to guide treatment."
 )
 
 
@@ -81,6 +82,7 @@ def make_parser() -> argparse.ArgumentParser:
         from importlib.metadata import version
 
         from malaria.given.command_line import (
+            bug,
             data,
             evaluate,
             experiment,
@@ -98,7 +100,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"malaria {version('malaria')}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (data, train, predict, evaluate, learn, experiment, watch):
+    for command in (data, train, predict, evaluate, learn, bug, experiment, watch):
         command.add_parser(commands)
     return parser
 

@@ -103,16 +103,25 @@ def solution(arguments):
     """Print the reference's answer."""
     text = reference.solution(arguments.number)
     if not arguments.anyway:
-        if malaria.modules_in_use == malaria.REFERENCE:
-            raise ValueError(
-                "The reference modules are in use, so there is no way to tell whether yours are"
-                f" right: unset {malaria.SWITCH}, or add --anyway to see the solution."
-            )
-        verdict = verdict_on(arguments.number)
-        if verdict.outcome is not Outcome.DONE:
-            raise ValueError(
-                f"Your exercise {arguments.number} is not done yet ({verdict.outcome.word}). Solve"
-                " it first, or add --anyway to see the solution."
-            )
+        refuse_unless_done(arguments.number, "the solution")
     print(text, end="")
     return 0
+
+
+def refuse_unless_done(number, what):
+    """Grade an exercise whose solution, or a bug hunt, is asked for.
+
+    Raises:
+        ValueError: It is not done.
+    """
+    if malaria.modules_in_use == malaria.REFERENCE:
+        raise ValueError(
+            "The reference modules are in use, so there is no way to tell whether yours are"
+            f" right: unset {malaria.SWITCH}, or add --anyway to see {what}."
+        )
+    verdict = verdict_on(number)
+    if verdict.outcome is not Outcome.DONE:
+        raise ValueError(
+            f"Your exercise {number} is not done yet ({verdict.outcome.word}). Solve it first, or"
+            f" add --anyway to see {what}."
+        )
