@@ -110,7 +110,7 @@ def commands_in_help(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
     assert ended.value.code == 0
-    return dict(re.findall(r"^    (\w+) +(\S.*)$", capsys.readouterr().out, re.MULTILINE))
+    return dict(re.findall(r"^    (\w+)\s+(\S.*)$", capsys.readouterr().out, re.MULTILINE))
 
 
 def test_every_command_has_help_and_stands_in_the_readme(capsys):
