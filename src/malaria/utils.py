@@ -24,7 +24,7 @@ from malaria.given.cells.truth import drawn_truth
 from malaria.given.diagrams.descent import plot_arrows, plot_paths
 from malaria.given.diagrams.experiments import plot_experiment
 from malaria.given.diagrams.graphs import plot_graphs
-from malaria.given.diagrams.inside import show_fields, show_filters
+from malaria.given.diagrams.inside import block_outputs, show_channels, show_fields, show_filters
 from malaria.given.diagrams.layers import draw_convolution, draw_network, plot_chain
 from malaria.given.diagrams.tensors import plot_broadcast
 from malaria.given.milestones.fixed_cells import milestone_cells
@@ -43,6 +43,7 @@ from malaria.given.pictures import (
     plot_lines,
     plot_parts,
     plot_patients,
+    plot_reliability,
     plot_roc,
     plot_split,
     show,
@@ -61,6 +62,7 @@ __all__ = [
     "MIN_SIDE",
     "ORANGE",
     "SUFFIXES",
+    "block_outputs",
     "check_image",
     "check_images",
     "draw_cells",
@@ -91,11 +93,13 @@ __all__ = [
     "plot_parts",
     "plot_paths",
     "plot_patients",
+    "plot_reliability",
     "plot_roc",
     "plot_split",
     "practice_cells",
     "show",
     "show_cells",
+    "show_channels",
     "show_fields",
     "show_filters",
     "show_maps",

@@ -12,7 +12,16 @@ from malaria.given.runs import report
 from malaria.given.runs.results import Result, as_json, meaning, table
 from malaria.given.runs.run_folder import RunFolder
 from malaria.given.runs.split_cells import SplitCells
-from malaria.given.scores import area_under, confusion, interval_by_patient, roc_curve, scores
+from malaria.given.scores import (
+    area_under,
+    calibration_error,
+    confusion,
+    interval_by_patient,
+    reliability,
+    roc_curve,
+    scores,
+    threshold_for,
+)
 from malaria.given.system.json_file import write_json
 
 NAN = math.nan
@@ -249,6 +258,66 @@ def test_an_absent_class_leaves_figures_undefined():
     assert figures["accuracy"] == figures["specificity"] == 0.5
     assert math.isnan(figures["sensitivity"])
     assert math.isnan(figures["auc"])
+
+
+@pytest.mark.parametrize(
+    ("sensitivity", "threshold"),
+    [(0.25, 0.85), (0.5, 0.65), (0.51, 0.35), (0.75, 0.35), (1, 0.15)],
+)
+def test_a_threshold_finds_the_share_of_cells_that_is_asked_for(sensitivity, threshold):
+    """Half way to the next lower cell, of whichever class; a tie is found as a whole."""
+    labels, values = [1, 0, 1, 0, 1, 1, 0, 0], [0.9, 0.8, 0.7, 0.6, 0.4, 0.4, 0.3, 0]
+    if sensitivity == 1:
+        values[5] = 0.3
+    assert threshold_for(labels, values, sensitivity) == pytest.approx(threshold)
+    assert scores(labels, values, threshold)["sensitivity"] >= sensitivity
+
+
+def test_a_threshold_below_all_cells_and_between_neighbours():
+    """It lies below the last cell that is needed, whatever little room there is."""
+    one = np.nextafter(1.0, 2)
+    for values in ([1.0, 1.0], [1.0, one], [0.0, 5e-324]):
+        threshold = threshold_for([1, 1], values, 1)
+        assert threshold < min(values)
+        assert scores([1, 1], values, threshold)["sensitivity"] == 1
+    assert threshold_for([0, 1], [1.0, one], 1) == 1.0
+    # 19 of 20, although 0.95 is a little more than 95/100 as a float.
+    assert threshold_for([1] * 20, range(20), 0.95) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("labels", "sensitivity", "sentence"),
+    [([1], 0, "must lie in"), ([1], 1.1, "must lie in"), ([0], 0.9, "Without a parasitized cell")],
+)
+def test_a_threshold_that_nothing_can_reach_is_refused(labels, sensitivity, sentence):
+    """Rather than a figure that means something else."""
+    with pytest.raises(ValueError, match=sentence):
+        threshold_for(labels, [0.5], sensitivity)
+
+
+def test_reliability_by_hand():
+    """Two bins: three cells called 0.2 on average of which one is, and two called 0.9 and 1."""
+    labels, values = [0, 0, 1, 1, 1], [0.1, 0.2, 0.3, 0.9, 1.0]
+    said, found, cells = reliability(labels, values, bins=2)
+    assert said == pytest.approx([0.2, 0.95])
+    assert found == pytest.approx([1 / 3, 1])
+    assert cells.tolist() == [3, 2]
+    error = (3 * (1 / 3 - 0.2) + 2 * 0.05) / 5
+    assert calibration_error(labels, values, bins=2) == pytest.approx(error)
+    assert reliability([1, 0], [1.0, 0.05])[2].tolist() == [1, 1]  # empty bins are left out
+    assert math.isnan(calibration_error([], []))
+    with pytest.raises(ValueError, match="must lie in"):
+        reliability([1], [1.5])
+
+
+def test_perfect_probabilities_are_found_calibrated():
+    """And overconfident ones not: the same cells, with logits three times as large."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=20_000)
+    probabilities = 1 / (1 + np.exp(-logits))
+    labels = rng.random(20_000) < probabilities
+    assert calibration_error(labels, probabilities) < 0.015
+    assert calibration_error(labels, 1 / (1 + np.exp(-3 * logits))) > 0.1
 
 
 def test_the_interval_is_wider_when_patients_err_together():

@@ -2,6 +2,7 @@
 
 import os
 import zlib
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
@@ -189,6 +190,8 @@ PICTURES = {
     "cuts": lambda: utils.plot_cuts([0.2, 0.5], [0.5, 0.9], 0.2, 0.5, 0.03, 0.05),
     "patients": lambda: utils.plot_patients("abc", {"x": [0, 1, 1], "y": [1, 1, 0]}, [3, 2, 9]),
     "forty patients": lambda: utils.plot_patients(PATIENTS, {"x": range(40)}, range(40)),
+    "reliability": lambda: utils.plot_reliability(RNG.random(40), {"a": LABELS, "b": LABELS > 0}),
+    "reliability of sure answers": lambda: utils.plot_reliability([0, 1.0], {"a": [0, 1]}),
     "confusion": lambda: utils.plot_confusion(LABELS, LABELS),
     "cells in rows": lambda: utils.show_cells(IMAGES, titles=["a", "b", "c"], columns=2),
     "ringed cells": lambda: utils.show_cells(IMAGES, row_names=["a"], rings=[None, (4, 2), None]),
@@ -211,9 +214,48 @@ PICTURES = {
     ),
     "filters": lambda: utils.show_filters(KERNELS),
     "filters and answers": lambda: utils.show_filters(KERNELS, IMAGES, ANSWERS, ["a", "b", "c"]),
+    "channels": lambda: utils.show_channels(
+        IMAGES, {"a": ANSWERS[..., 0], "b": 0 * IMAGES[..., 0]}
+    ),
     "fields": lambda: utils.show_fields(IMAGES[0], {"block 1": (2, 3, 4, 4), "2": (0, 0, 9, 8)}),
     "saliency": lambda: utils.show_saliency(IMAGES, IMAGES[..., 0]),
 }
+
+
+def blocks_of(features, channels):
+    """What `block_outputs` finds of a model with these features, for two images of 8 x 8 pixels."""
+    images = np.random.default_rng(1).random((2, 8, 8, 3)).astype(np.float32)
+    return images, utils.block_outputs(SimpleNamespace(features=features), images, channels)
+
+
+def two_blocks(images, training):
+    """Two blocks without weights: one ends with ReLU, the other with a maximum over squares."""
+    import tensorflow as tf
+
+    assert training is False
+    x = tf.nn.relu(tf.nn.max_pool2d(tf.concat([images, -images], -1), 2, 2, "VALID"))
+    x = tf.pad(x, [(0, 0), (0, 0), (0, 0), (0, 6)])
+    x = tf.reduce_max(tf.reshape(x, (-1, 2, 2, 2, 2, 12)), axis=(2, 4))
+    return tf.reshape(x, (tf.shape(x)[0], -1))
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["plain", "compiled"])
+def test_the_outputs_of_blocks_are_found_however_they_are_made(wrapped):
+    """Each is what the block passes on in the end, after pooling and ReLU."""
+    import tensorflow as tf
+
+    images, (first, second) = blocks_of(tf.function(two_blocks) if wrapped else two_blocks, (6, 12))
+    both = np.concatenate([images, -images], -1).reshape(2, 4, 2, 4, 2, 6).max((2, 4))
+    assert (first == np.maximum(both, 0)).all()
+    assert second.shape == (2, 2, 2, 12)
+    assert (second.reshape(2, -1) == two_blocks(images, False).numpy()).all()
+    assert not tf.config.functions_run_eagerly()
+
+
+def test_outputs_that_no_block_has_are_refused():
+    """The channels are not those of the network."""
+    with pytest.raises(ValueError, match=r"an output of shape \[2, 4, 4, 7\]"):
+        blocks_of(two_blocks, (7, 12))
 
 
 @pytest.mark.parametrize("kind", PICTURES)
@@ -248,6 +290,18 @@ def test_filters_without_their_answers_are_refused(arguments, sentence):
     """A map beside the wrong filter or cell would be worse than none."""
     with pytest.raises(ValueError, match=sentence):
         utils.show_filters(*arguments)
+    assert not plt.get_fignums()
+
+
+def test_the_maps_of_a_channel_share_a_scale():
+    """A map that is missing is refused: the others would stand beside the wrong cells."""
+    maps = {"a": np.array([1.0, 5]).reshape(2, 1, 1), "b": np.zeros((2, 4, 4))}
+    axes = np.reshape(utils.show_channels(IMAGES[:2], maps).axes, (2, 3))
+    limits = [[axis.images[0].get_clim() for axis in line] for line in axes[:, 1:]]
+    assert limits == [[(0, 5), (0, 1)]] * 2
+    plt.close("all")
+    with pytest.raises(ValueError, match=r"shape \(3, H, W\), not \(2, 1, 1\): 'a'"):
+        utils.show_channels(IMAGES, maps)
     assert not plt.get_fignums()
 
 
@@ -344,6 +398,16 @@ def test_four_lines_are_all_drawn():
     lines = utils.plot_lines(four, "step", "loss").axes[0].lines
     assert [line.get_label() for line in lines] == list("abcd")
     assert len({(line.get_linestyle(), line.get_color()) for line in lines}) == 4
+
+
+def test_a_reliability_diagram_counts_every_cell():
+    """In its lower part; the upper one has a mark for each bin with cells."""
+    above, below = utils.plot_reliability([0.05, 0.5, 0.55, 1.0], {"a": [0, 1, 0, 1]}).axes
+    assert [bar.get_height() for bar in below.patches] == [1, 0, 0, 0, 0, 2, 0, 0, 0, 1]
+    _, line, few = above.lines
+    marks = np.array(line.get_data()).T.round(6)
+    assert np.array(few.get_data()).T.round(6).tolist() == marks.tolist()
+    assert marks.tolist() == [[0.05, 0], [0.525, 0.5], [1, 1]]
 
 
 def test_milliseconds_is_the_best_of_some_runs():

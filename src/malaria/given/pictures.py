@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from malaria.given.cells.classes import CLASSES
-from malaria.given.scores import area_under, confusion, roc_curve
+from malaria.given.scores import area_under, calibration_error, confusion, reliability, roc_curve
 
 # Told apart by lightness as well as by hue, also in the common colour blindnesses.
 BLUE, ORANGE, GREY = "#0b5394", "#e07b00", "#7a7a7a"
@@ -433,6 +433,51 @@ def plot_roc(labels, named_scores, thresholds=None):
     axis.set_aspect("equal")
     axis.grid(alpha=0.25)
     axis.legend(loc="lower right", fontsize=8)
+    return figure
+
+
+FEW = 10  # cells
+
+
+def plot_reliability(probabilities, truths, bins=10):
+    """A reliability diagram: below how many cells were called so likely, above how many were.
+
+    A mark of fewer than ten cells is empty: it may lie anywhere by chance.
+
+    Args:
+        probabilities: N floats in [0, 1], P(parasitized).
+        truths: A dict from a name to N ints, parasitized = 1; at most four, such as the labels and
+            what was drawn.
+        bins: How many parts of equal width [0, 1] is cut into.
+
+    Raises:
+        ValueError: There are more than four truths, or a probability is not in [0, 1].
+    """
+    import matplotlib.pyplot as plt
+
+    styled = with_styles(truths)
+    curves = {name: reliability(truth, probabilities, bins) for name, truth in truths.items()}
+    figure, (above, below) = plt.subplots(
+        2, 1, figsize=(5.2, 4.8), sharex=True, height_ratios=(3, 1), layout="constrained"
+    )
+    above.plot([0, 1], [0, 1], lw=0.8, color="black", alpha=0.4)
+    for name, truth, style, colour in styled:
+        error = calibration_error(truth, probabilities, bins)
+        label = f"{name}: calibration error {error:.3f}"
+        said, found, cells = curves[name]
+        above.plot(said, found, style, color=colour, ms=5, label=label)
+        few = cells < FEW
+        above.plot(said[few], found[few], style[0], color=colour, ms=5, mfc="white")
+    counts, edges = np.histogram(probabilities, bins, (0, 1))
+    bars = below.bar(edges[:-1], counts, 0.9 / bins, align="edge", color=GREY)
+    below.bar_label(bars, fontsize=7)
+    above.set(ylabel="share that is parasitized", xlim=(-0.02, 1.02), ylim=(-0.03, 1.03))
+    below.set(xlabel="P(parasitized)", ylabel="cells")
+    below.margins(y=0.25)
+    for axis in (above, below):
+        axis.spines[["top", "right"]].set_visible(False)
+    above.grid(alpha=0.25)
+    above.legend(fontsize=8, loc="lower right")
     return figure
 
 

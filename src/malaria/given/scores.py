@@ -2,6 +2,7 @@
 
 Sources
     [1] Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27, 2006
+    [2] Guo et al., "On calibration of modern neural networks", ICML 2017, section 2
 """
 
 import math
@@ -79,6 +80,77 @@ def scores(labels, values, threshold=0.5):
         "sensitivity": share(found, missed),
         "specificity": share(cleared, alarms),
     }
+
+
+def threshold_for(labels, values, sensitivity):
+    """The highest threshold above which at least a share of the parasitized cells lies.
+
+    Args:
+        labels: N ints, parasitized = 1.
+        values: N floats, such as probabilities.
+        sensitivity: The share, in (0, 1].
+
+    Returns:
+        A float, in the middle between the value of the last cell that is needed and the next lower
+        one: `scores` with it has at least that sensitivity on these cells.
+
+    Raises:
+        ValueError: The share is not in (0, 1], or no cell is parasitized.
+    """
+    labels, values = np.asarray(labels, int), np.asarray(values, float)
+    if not 0 < sensitivity <= 1:
+        raise ValueError(f"The sensitivity must lie in (0, 1], not {sensitivity}.")
+    positive = np.sort(values[labels == 1])[::-1]
+    if not len(positive):
+        raise ValueError("Without a parasitized cell there is no sensitivity to choose for.")
+    # Rounded, so that 0.95 of 20 cells is 19, and not one more for the last bit of 0.95.
+    last = positive[math.ceil(round(sensitivity * len(positive), 9)) - 1]
+    below = values[values < last].max(initial=-math.inf)
+    if below == -math.inf:
+        return float(np.nextafter(last, -math.inf))
+    middle = (last + below) / 2
+    return float(middle if middle < last else below)  # two neighbours have no middle
+
+
+def reliability(labels, probabilities, bins=10):
+    """What the cells called so-and-so likely to be parasitized turn out to be [2].
+
+    Args:
+        labels: N ints, parasitized = 1.
+        probabilities: N floats in [0, 1].
+        bins: How many parts of equal width [0, 1] is cut into.
+
+    Returns:
+        `(said, found, cells)`, one entry for each bin that is not empty: the mean probability, the
+        share of parasitized cells, and the number of cells.
+
+    Raises:
+        ValueError: A probability is not in [0, 1].
+    """
+    labels, probabilities = np.asarray(labels, int), np.asarray(probabilities, float)
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise ValueError("A probability must lie in [0, 1].")
+    bin_of = np.minimum((probabilities * bins).astype(int), bins - 1)  # 1 lies in the last one
+    cells = np.bincount(bin_of, minlength=bins)
+    said = np.bincount(bin_of, probabilities, bins)
+    found = np.bincount(bin_of, labels, bins)
+    full = cells > 0
+    return said[full] / cells[full], found[full] / cells[full], cells[full]
+
+
+def calibration_error(labels, probabilities, bins=10):
+    """The expected calibration error: how far said and found are apart, on average over cells [2].
+
+    Even of perfect probabilities it is above 0, because a bin holds few cells.
+
+    Args:
+        labels, probabilities, bins: As in `reliability`.
+
+    Returns:
+        A float in [0, 1]; NaN without a cell.
+    """
+    said, found, cells = reliability(labels, probabilities, bins)
+    return float(np.average(np.abs(said - found), weights=cells)) if cells.size else math.nan
 
 
 def interval_by_patient(patients, right, repeats=2000, seed=0):
