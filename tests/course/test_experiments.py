@@ -14,6 +14,7 @@ from malaria.given.command_line import main
 from malaria.given.exercises.stubs import make_stub
 from malaria.given.experiments.definition import Experiment, all_experiments
 from malaria.given.experiments.runner import content_of, rows_of
+from malaria.given.experiments.training import Cells
 from malaria.given.recorded.result import RECORDED, interval_of_mean, recorded_names, result_from
 from malaria.given.recorded.student_t import central_probability, t_quantile
 from malaria.given.recorded.table import WIDTH, table
@@ -235,3 +236,41 @@ def test_an_experiment_that_was_not_recorded_is_refused():
     """With the names of those that were."""
     with pytest.raises(ValueError, match="no recorded experiment"):
         utils.experiment("nothing")
+
+
+@pytest.mark.parametrize("choice", ["He", "LeCun", "0.01"])
+@pytest.mark.parametrize("normalise", [False, True])
+def test_kernels_start_as_the_arm_of_initialisation_says(choice, normalise):
+    """The head starts as He has it in all arms; only batch norm has a scale and moves means."""
+    from malaria.given.experiments.catalogue.initialisation import new_network
+
+    images = np.random.default_rng(0).random((6, 16, 16, 3), np.float32)
+    model = new_network(choice, normalise, Cells(images, np.zeros(6), np.zeros(6)), seed=1)
+    fan_in = 9 * 16
+    size = {"He": (2 / fan_in) ** 0.5, "LeCun": (1 / fan_in) ** 0.5, "0.01": 0.01}[choice]
+    assert np.std(model.kernels[2]) == pytest.approx(size, rel=0.05)
+    assert np.std(model.w1) == pytest.approx((2 / 64) ** 0.5, rel=0.05)
+    assert len(model.trainable_variables) == (13 if normalise else 10)
+    assert model(images, training=True).shape == (6, 2)
+    moved = [bool(np.any(mean != 0)) for mean in model.means]
+    assert moved == [normalise] * 3
+
+
+def test_an_arm_of_views_is_asked_for_its_views(monkeypatch):
+    """And the answers are scored against the labels of the test cells."""
+    from malaria.given.experiments.catalogue import views
+
+    images = np.arange(4, dtype=np.float32).reshape(4, 1, 1, 1)
+    test = Cells(images, np.array([0, 1, 0, 1]), np.zeros(4))
+    asked = []
+
+    def by_views(part, count):
+        asked.append(int(count))
+        return part[:, 0, 0, 0]  # 0 to 3: three of the four pairs are in order
+
+    monkeypatch.setattr(views, "trained", lambda training, seed: (by_views, test))
+    for arm, (training, count) in views.ARMS.items():
+        asked.clear()
+        assert views.run(arm, 0)["auc"] == 0.75
+        assert set(asked) == {count}
+        assert arm.startswith(training)
