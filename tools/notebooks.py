@@ -53,8 +53,8 @@ def address():
 
 def first_cell(sources):
     """The text of a lesson's first code cell, given those of all its code cells."""
-    checks = any(source.startswith("check(") for source in sources)
-    return FIRST_CELL.format(address=address(), names="begin, check" if checks else "begin")
+    used = [name for name in ("bug", "check") if any(s.startswith(f"{name}(") for s in sources)]
+    return FIRST_CELL.format(address=address(), names=", ".join(sorted(["begin", *used])))
 
 
 def is_check(cell):
