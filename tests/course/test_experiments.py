@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+import malaria
 from malaria import LESSON_MODULES, PROJECT, REFERENCE, utils
 from malaria.given.command_line import main
 from malaria.given.exercises.stubs import make_stub
@@ -176,6 +178,43 @@ def test_bad_arguments_are_refused(arguments, sentence, tmp_path, capsys, monkey
     monkeypatch.setattr("malaria.given.command_line.experiment.use_written_modules", print)
     assert main(["experiment", *arguments]) == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.fixture
+def only_tiny(tmp_path, monkeypatch):
+    """The command knows no experiment but the tiny one, and writes below `tmp_path`."""
+    command = "malaria.given.command_line.experiment"
+    monkeypatch.setattr(f"{command}.all_experiments", lambda: {"tiny": TINY})
+    monkeypatch.setattr(f"{command}.use_written_modules", lambda *_: None)
+    monkeypatch.setattr(f"{command}.FOLDER", tmp_path / "läuft hier")
+    monkeypatch.setattr(f"{command}.RECORDED", tmp_path / "recorded")
+    monkeypatch.setattr(malaria, "modules_in_use", REFERENCE)
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("only_tiny")
+def test_the_command_prints_and_records(tmp_path, capsys):
+    """Means, intervals and differences; the second time from what is stored."""
+    assert main(["experiment", "tiny", "--record"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"more +11\.000 +8\.516 to 13\.484 +\+10\.000", printed)
+    recorded = json.loads((tmp_path / "recorded" / "tiny.json").read_text(encoding="utf-8"))
+    assert recorded["measured"]["size"]["values"]["more"] == [10, 11, 12]
+    assert main(["experiment", "tiny", "--seeds", "1"]) == 0
+    assert "nan" not in capsys.readouterr().out
+    assert len(CALLS) == 6
+
+
+def test_the_command_says_that_it_can_go_on(only_tiny, capsys):
+    """After Ctrl-C: a sentence, and the exit status 130."""
+
+    def stopped(arm, seed):
+        raise KeyboardInterrupt
+
+    command = "malaria.given.command_line.experiment.all_experiments"
+    only_tiny.setattr(command, lambda: {"tiny": replace(TINY, run=stopped)})
+    assert main(["experiment", "tiny"]) == 130
+    assert "the same command goes on" in capsys.readouterr().out
 
 
 def test_no_exercise_beyond_those_in_use_is_asked_for(tmp_path, capsys, monkeypatch):

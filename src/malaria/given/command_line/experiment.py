@@ -69,7 +69,12 @@ def run(arguments: argparse.Namespace) -> int:
         )
     print(folded(f"{asked.question} About {asked.minutes:g} minutes.", WIDTH, "", ""), flush=True)
     import_tensorflow()
-    content = content_of(asked, rows_of(asked, seeds, malaria.modules_in_use, FOLDER))
+    try:
+        rows = rows_of(asked, seeds, malaria.modules_in_use, FOLDER)
+    except KeyboardInterrupt:
+        print("Stopped. What was done is stored; the same command goes on from there.")
+        raise
+    content = content_of(asked, rows)
     print_result(result_from(content), asked, "the reference" if reference else "your modules")
     if arguments.record:
         RECORDED.mkdir(exist_ok=True)
