@@ -150,7 +150,7 @@ def test_a_guess_is_answered(own, capsys):
         assert answer.teaches in said
         assert f"{answer.test}, in tests/test_cnn_model.py" in said
         assert "It is 0.5, not 1." in said
-        assert f"1 of {len(hunts())} hunts found." in said
+        assert said.endswith(f"1 of {len(hunts())} hunts found. Next: malaria bug 3.5")
     assert found.states() == {"3.4": "found"}
 
 

@@ -56,7 +56,7 @@ def answered(hunt, guess):
         return False
     print(words.solved(hunt, guess, in_place.caught(hunt), width()))
     tell(found.remember(hunt, found.FOUND))
-    print(f"\n{words.score()}")
+    print(f"\n{words.score(hunt)}")
     return True
 
 

@@ -30,6 +30,11 @@ def page(hunt: Hunt, output: str, width: int) -> str:
     )
 
 
+def _repaired_line(number: int, text: str) -> str:
+    """A line of a repair, which may have become several, or none."""
+    return f"{number:2}  {text or '(is left out)'}".replace("\n", "\n    ")
+
+
 def numbered(code: str) -> list[str]:
     """The lines of a hunt's code, each with its number."""
     return [f"{n:2}  {line}".rstrip() for n, line in enumerate(code.splitlines(), start=1)]
@@ -85,7 +90,7 @@ def solved(hunt: Hunt, guess: int | str, said: str, width: int) -> str:
             folded(said, width, "    ", "    "),
             "",
             "A repair:",
-            *(f"{number:2}  {text}".rstrip() for number, text in sorted(answer.repair.items())),
+            *(_repaired_line(*line) for line in sorted(answer.repair.items())),
         ]
     )
 
@@ -111,11 +116,12 @@ def listing(width: int) -> str:
     return "\n".join([*rows, "", folded(legend, width, "", "")])
 
 
-def score() -> str:
-    """How many hunts are found, and which comes next."""
-    known = states()
-    left = [hunt.name for hunt in hunts() if known.get(hunt.name) != FOUND and is_written(hunt)]
-    following = f" Next: malaria bug {left[0]}" if left else ""
+def score(hunt: Hunt) -> str:
+    """How many hunts are found, and which comes next after one."""
+    known, place = states(), hunts().index(hunt) + 1
+    others = hunts()[place:] + hunts()[:place]
+    left = [other for other in others if known.get(other.name) != FOUND and is_written(other)]
+    following = f" Next: malaria bug {left[0].name}" if left else ""
     return f"{_count(known, FOUND)} of {len(hunts())} hunts found.{following}"
 
 
