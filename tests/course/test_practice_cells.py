@@ -325,6 +325,18 @@ def test_the_command_draws_the_second_hospital(tmp_path, capsys):
     assert "--hospital" in capsys.readouterr().err
 
 
+def test_without_a_folder_the_command_draws_where_the_lessons_look(tmp_path, monkeypatch):
+    """No other set may pass for the default one, which is in `practice_cells`."""
+    monkeypatch.setattr("malaria.given.command_line.data.DATA", tmp_path)
+    monkeypatch.setattr(folders, "DATA", tmp_path)
+    small = ["data", "--patients", "2", "--cells", "4"]
+    assert main(small) == main([*small, "--hospital", "2"]) == 0
+    drawn = {"practice_cells_2_4_0", "practice_cells_2_4_0_hospital_2"}
+    assert set(os.listdir(tmp_path)) == drawn
+    assert utils.practice_cells(2, 4, 0, hospital=2).parent.name in drawn
+    assert set(os.listdir(tmp_path)) == drawn
+
+
 def test_the_lessons_share_their_practice_cells(tmp_path, monkeypatch):
     """A set is drawn once, each choice of numbers in a folder of its own."""
     monkeypatch.setattr(folders, "DATA", tmp_path)

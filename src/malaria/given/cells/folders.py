@@ -25,11 +25,7 @@ def practice_cells(patients=PATIENTS, cells=CELLS, seed=SEED, hospital=HOSPITAL)
         ValueError: A number is out of range.
         OSError: The folder cannot be written, or holds something else.
     """
-    name = "practice_cells"
-    if (patients, cells, seed, hospital) != (PATIENTS, CELLS, SEED, HOSPITAL):
-        name += f"_{patients}_{cells}_{seed}"
-    if hospital != HOSPITAL:
-        name += f"_hospital_{hospital}"
+    name = folder_name(patients, cells, seed, hospital)
     places = [DATA / name, OWN_DATA / name]
     drawn = [place for place in places if (place / "cell_images").is_dir()]
     folder = drawn[0] if drawn else places[not may_write(DATA)]
@@ -40,6 +36,14 @@ def practice_cells(patients=PATIENTS, cells=CELLS, seed=SEED, hospital=HOSPITAL)
             if not (folder / "cell_images").is_dir():  # not merely drawn by another notebook
                 raise
     return folder / "cell_images"
+
+
+def folder_name(patients, cells, seed, hospital):
+    """What the folder of a set of practice cells is called: short for the default set only."""
+    name = "practice_cells"
+    if (patients, cells, seed, hospital) != (PATIENTS, CELLS, SEED, HOSPITAL):
+        name += f"_{patients}_{cells}_{seed}"
+    return name if hospital == HOSPITAL else f"{name}_hospital_{hospital}"
 
 
 def numbers_of(folder):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from malaria.given.cells.folders import DATA
+from malaria.given.cells.folders import DATA, folder_name
 from malaria.given.cells.hospitals import HOSPITALS
 from malaria.given.cells.nih_download import fetch_nih_cells
 from malaria.given.cells.nih_zip import CREDIT, unpack_cells
@@ -25,7 +25,8 @@ def add_parser(commands):
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="default: data/practice_cells, data/nih_cells or data/from_zip",
+        help="default: data/practice_cells, with the numbers in its name if they are not the"
+        " default ones; data/nih_cells or data/from_zip",
     )
     for name, what, least, default in (
         ("patients", "number of patients to draw", 2, PATIENTS),
@@ -59,13 +60,10 @@ def run(arguments):
         cells = unpack_cells(arguments.from_zip, arguments.out or DATA / "from_zip")
         print(CREDIT)
     else:
-        folder = arguments.out or DATA / "practice_cells"
-        cells = draw_cells(
-            folder,
-            arguments.patients,
-            arguments.cells,
-            arguments.seed,
-            hospital=arguments.hospital,
-        )
+        patients, cells, seed = arguments.patients, arguments.cells, arguments.seed
+        # The lessons take `practice_cells` for the default set, so that no other may be there.
+        name = folder_name(patients, cells, seed, arguments.hospital)
+        folder = arguments.out or DATA / name
+        cells = draw_cells(folder, patients, cells, seed, hospital=arguments.hospital)
     print(f"The cells are in {cells}")
     return 0
