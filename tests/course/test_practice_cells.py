@@ -196,10 +196,11 @@ def test_the_truth_is_what_the_dark_spot_rule_looks_for(default_set):
     assert (calls == utils.drawn_truth(paths)).mean() > (calls == labels).mean() + 0.01
 
 
-def test_the_truth_of_an_earlier_drawing_is_made_up_for(tmp_path, monkeypatch):
+@pytest.mark.parametrize("hospital", [1, 2])
+def test_the_truth_of_an_earlier_drawing_is_made_up_for(hospital, tmp_path, monkeypatch):
     """Without touching a cell, and also where nothing may be written."""
     monkeypatch.setattr(folders, "DATA", tmp_path / "Zellen für uns")
-    folder = utils.practice_cells(patients=2, cells=30, seed=1)
+    folder = utils.practice_cells(patients=2, cells=30, seed=1, hospital=hospital)
     paths, _ = utils.find_cells(folder)
     truth, file = utils.drawn_truth(paths), folder.parent / "truth.csv"
     rows, drawn = file.read_bytes(), [os.stat(path).st_mtime_ns for path in paths]

@@ -47,14 +47,15 @@ def folder_name(patients, cells, seed, hospital):
 
 
 def numbers_of(folder):
-    """The patients, cells and seed of a folder that `practice_cells` named, or None."""
+    """The four arguments with which `practice_cells` named a folder, or None."""
     folder = Path(folder).resolve()
     if folder.parent not in (DATA.resolve(), OWN_DATA.resolve()):
         return None
     if folder.name == "practice_cells":
-        return PATIENTS, CELLS, SEED
-    numbers = re.fullmatch(r"practice_cells_(\d+)_(\d+)_(\d+)", folder.name, re.ASCII)
-    return numbers and tuple(map(int, numbers.groups()))
+        return PATIENTS, CELLS, SEED, HOSPITAL
+    form = r"practice_cells_(\d+)_(\d+)_(\d+)(?:_hospital_(\d+))?"
+    numbers = re.fullmatch(form, folder.name, re.ASCII)
+    return numbers and tuple(map(int, numbers.groups(default=HOSPITAL)))
 
 
 def may_write(folder):

@@ -68,10 +68,10 @@ def truth_of(images):
     return {row["file"]: row for row in rows}
 
 
-def drawn_again(images, patients, cells, seed):
+def drawn_again(images, patients, cells, seed, hospital):
     """The rows of a set drawn again; a cell whose picture is another one is no cell of it."""
     rows = []
-    for label, file, drawn in draw_set(patients, cells, seed):
+    for label, file, drawn in draw_set(patients, cells, seed, hospital):
         if (images / file).is_file():
             with Image.open(images / file) as image:
                 if not np.array_equal(np.asarray(image), drawn.image):
