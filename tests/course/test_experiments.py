@@ -13,6 +13,7 @@ import pytest
 import malaria
 from malaria import LESSON_MODULES, PROJECT, REFERENCE, utils
 from malaria.given.command_line import main
+from malaria.given.command_line.experiment import print_result
 from malaria.given.exercises.stubs import make_stub
 from malaria.given.experiments.definition import Experiment, all_experiments
 from malaria.given.experiments.runner import content_of, rows_of
@@ -205,6 +206,18 @@ def test_the_command_prints_and_records(tmp_path, capsys):
     assert len(CALLS) == 6
 
 
+def test_the_reference_stands_beside_a_learners_result(capsys):
+    """Figure by figure, with as many seeds as it had."""
+    name = recorded_names()[0]
+    recorded, asked = utils.experiment(name), all_experiments()[name]
+    print_result(recorded, asked, "your modules")
+    printed = capsys.readouterr().out
+    for whose in ("your modules", "the reference"):
+        assert printed.count(f"{whose}, {asked.seeds} seeds") == len(asked.figures)
+    print_result(recorded, asked, "the reference")
+    assert capsys.readouterr().out.count("the reference") == len(asked.figures)
+
+
 def test_the_command_says_that_it_can_go_on(only_tiny, capsys):
     """After Ctrl-C: a sentence, and the exit status 130."""
 
@@ -233,9 +246,9 @@ def test_no_exercise_beyond_those_in_use_is_asked_for(tmp_path, capsys, monkeypa
 
 
 def test_what_is_recorded_is_what_is_defined():
-    """Arms, seeds, figures, question; a finite number for each; every file has an experiment."""
+    """Arms, seeds, figures, question; a number for each; every experiment has been recorded."""
     experiments = all_experiments()
-    assert set(recorded_names()) <= set(experiments)
+    assert set(recorded_names()) == set(experiments)
     for name in recorded_names():
         content = json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))
         one = experiments[name]
@@ -266,6 +279,7 @@ def test_a_recorded_experiment_is_drawn(name):
     """Each of its figures, with a dot for each arm and seed."""
     result = utils.experiment(name)
     for key in result.measured:
+        assert max(map(len, table(result.of(key), "the reference"))) <= WIDTH
         axis = utils.plot_experiment(name, key).axes[0]
         dots = [line for line in axis.lines if line.get_marker() == "o"]
         assert sum(len(line.get_xdata()) for line in dots) == len(result.arms) * len(result.seeds)
