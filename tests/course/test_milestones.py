@@ -19,7 +19,6 @@ from malaria.given.cells.practice_cells import (
     plan_numbers,
 )
 from malaria.given.milestones import fixed_cells, picture, record
-from malaria.given.milestones.fixed_cells import Cells
 from malaria.given.scores import auc_interval_by_patient, scores
 from solutions.train_test_split import patient_of, split_by_patient
 from tools.milestones import as_text, collected, stored_lessons
@@ -107,8 +106,7 @@ def test_the_interval_is_quick():
 def test_a_milestone_is_measured_on_cells():
     """Its name, its AUC and the interval, and a line from which the record is made."""
     patients, labels, values = some_values()
-    cells = Cells(np.array(["a.png"] * 120), labels, patients)
-    (own,) = utils.milestones({"a try": values}, cells)
+    (own,) = utils.milestones({"a try": values}, patients, labels)
     low, high = auc_interval_by_patient(patients, labels, values)
     assert own == (None, "a try", scores(labels, values)["auc"], low, high)
     assert str(own) == f"a try: AUC {own.auc:.3f}, 95% interval {low:.3f} to {high:.3f}"
@@ -117,12 +115,11 @@ def test_a_milestone_is_measured_on_cells():
 def test_answers_that_cannot_be_measured_are_refused():
     """Of another number, of another shape, or not finite."""
     patients, labels, values = some_values()
-    cells = Cells(np.array(["a.png"] * 120), labels, patients)
     for answers in (values[1:], values[:, None]):
         with pytest.raises(ValueError, match=r"^a try: one answer for each of the 120 test cells"):
-            utils.milestones({"a try": answers}, cells)
+            utils.milestones({"a try": answers}, patients, labels)
     with pytest.raises(ValueError, match=r"^a try: 2 answers are not finite"):
-        utils.milestones({"a try": [np.nan, np.inf, *values[2:]]}, cells)
+        utils.milestones({"a try": [np.nan, np.inf, *values[2:]]}, patients, labels)
 
 
 RECORD = [(0, "coin", 0.5, 0.4, 0.6), (1, "rule", 0.9, 0.8, 1.0), (2, "network", 0.7, 0.6, 0.8)]

@@ -7,7 +7,7 @@ from malaria.given.milestones.record import recorded
 from malaria.given.pictures import BLUE, GREY
 
 LOWEST = 0.3  # of the axis, unless an interval goes further down: all lessons have one scale
-STEP_WIDTH = 13  # characters of a name on one line
+STEP_WIDTH = 11  # characters of a name on one line
 
 
 def plot_milestones(reached):
@@ -31,7 +31,7 @@ def plot_milestones(reached):
     own = {milestone.name: milestone for milestone in reached}
     steps = known + [own[name] for name in own if name not in {step.name for step in known}]
     first = min(k for k, step in enumerate(steps) if step.name in own)
-    figure, axis = plt.subplots(figsize=(9, 3.8), layout="constrained")
+    figure, axis = plt.subplots(figsize=(9.2, 3.8), layout="constrained")
     names = [""] * len(steps)
     for k, step in enumerate(steps):
         if step.name not in own and k > first:

@@ -43,13 +43,14 @@ def recorded():
     return [Milestone(*entry) for entry in json.loads(RECORD.read_text(encoding="utf-8"))]
 
 
-def milestones(answers, cells=None):
+def milestones(answers, patients=None, labels=None):
     """Measure classifiers on test cells.
 
     Args:
         answers: A dict from a classifier's name to its answers, N numbers each: the higher, the
             more parasitized.
-        cells: The N cells, with `labels` and `patients`; by default `milestone_cells().test`.
+        patients: The patient of each cell, N strings; by default those of `milestone_cells().test`.
+        labels: N ints, parasitized = 1; with `patients` only.
 
     Returns:
         A list of `Milestone`, in the order of `answers`.
@@ -57,19 +58,21 @@ def milestones(answers, cells=None):
     Raises:
         ValueError: The answers are not N finite numbers.
     """
-    cells = milestone_cells().test if cells is None else cells
+    if patients is None:
+        _, labels, patients = milestone_cells().test
+    labels = np.asarray(labels)
     lesson_of = {milestone.name: milestone.lesson for milestone in recorded()}
     measured = []
     for name, values in answers.items():
         values = np.asarray(values, float)
-        if values.shape != cells.labels.shape:
+        if values.shape != labels.shape:
             raise ValueError(
-                f"{name}: one answer for each of the {len(cells.labels)} test cells is needed, a"
-                f" shape of {cells.labels.shape}, not {values.shape}."
+                f"{name}: one answer for each of the {len(labels)} test cells is needed, a"
+                f" shape of {labels.shape}, not {values.shape}."
             )
         if not np.isfinite(values).all():
             raise ValueError(f"{name}: {np.sum(~np.isfinite(values))} answers are not finite.")
-        auc = scores(cells.labels, values)["auc"]
-        interval = auc_interval_by_patient(cells.patients, cells.labels, values)
+        auc = scores(labels, values)["auc"]
+        interval = auc_interval_by_patient(patients, labels, values)
         measured.append(Milestone(lesson_of.get(name), name, auc, *interval))
     return measured
