@@ -327,3 +327,30 @@ def test_an_arm_of_views_is_asked_for_its_views(monkeypatch):
         assert views.run(arm, 0)["auc"] == 0.75
         assert set(asked) == {count}
         assert arm.startswith(training)
+
+
+def test_a_small_network_learns_and_repeats(cells):
+    """The same seeds, the same losses; the augmentation is drawn anew at each step."""
+    malaria.use_modules("solutions")
+    import tensorflow as tf
+
+    from malaria.given.experiments.training import figures_of, fit, new_network, read_cells
+
+    drawn = tf.Variable(tf.zeros((0, 2), tf.int32), shape=(None, 2))
+
+    def augment(images, seed):
+        drawn.assign(tf.concat([drawn, seed[None]], axis=0))
+        return images
+
+    train = read_cells(cells, image_size=8)
+    assert train.images.shape == (120, 8, 8, 3)
+    assert len(set(train.patients)) == 12
+    losses = []
+    for _ in range(2):
+        model = new_network(train, seed=3, channels=(4,), hidden=4)
+        losses.append(fit(model, train, epochs=6, seed=3, augment=augment))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert losses[0][-1] < losses[0][0]
+    assert len(np.unique(drawn.numpy(), axis=0)) == 6 * (120 // 32)
+    assert set(figures_of(model, train)) == {"accuracy", "auc", "sensitivity", "specificity"}
+    assert len(train.at(train.labels == 1)) == 60

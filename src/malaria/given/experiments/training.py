@@ -76,10 +76,12 @@ def new_network(train: Cells, seed: int, **options):
         seed: Of the initial weights and the dropout masks.
         options: Other arguments of `CNN`, instead of the small ones here.
     """
+    import tensorflow as tf
+
     from malaria.cnn_model import CNN
     from malaria.data_preprocessing import channel_statistics
 
-    mean, std = channel_statistics(train.images)
+    mean, std = channel_statistics(tf.constant(train.images))
     small = {"channels": CHANNELS, "hidden": HIDDEN, "dropout": 0.3}
     size = train.images.shape[1]
     return CNN(image_size=size, seed=seed, mean=mean, std=std, **(small | options))
