@@ -74,7 +74,7 @@ def new_network(choice: str, normalise: bool, train, seed: int):
             x = tf.concat([tf.reduce_max(x, (1, 2)), tf.reduce_mean(x, (1, 2))], axis=1)
             return tf.nn.relu(x @ self.w1 + self.b1) @ self.w2 + self.b2
 
-    statistics = channel_statistics(train.images)
+    statistics = channel_statistics(tf.constant(train.images))
     return Network()
 
 
