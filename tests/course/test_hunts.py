@@ -115,7 +115,7 @@ def own(tmp_path, monkeypatch):
     monkeypatch.setattr(learn, "verdict_on", lambda number: Verdict(number, grade[0]))
     monkeypatch.setattr(lesson, "_verdict_on", lambda number: Verdict(number, grade[0]))
     monkeypatch.setattr(in_place, "check_output", lambda hunt: "0.5\n")
-    monkeypatch.setattr(in_place, "caught", lambda hunt: "It is 0.5, not 1.")
+    monkeypatch.setattr(in_place, "caught", lambda hunt: ("test_it[2]", "It is 0.5, not 1."))
     grade = [Outcome.DONE]
     return grade
 
@@ -140,18 +140,20 @@ def test_a_guess_is_answered(own, capsys):
     hunt = found.hunt_called("3.4")
     answer = answer_to(hunt)
     wrong = next(letter for letter in LETTERS if letter != answer.letter)
-    for guess in (["--line", "1"], ["--choose", wrong]):
+    for guess in (["--line", "1"], ["--choose", wrong], ["--choose", wrong.upper()]):
         assert main(["bug", "3.4", *guess]) == 1
         said = " ".join(capsys.readouterr().out.split())
-        assert said.endswith(f"is not it. {answer.nudge}")
+        assert said.endswith(f"of 3.4 is not it. {answer.nudge}")
     for guess in (["--choose", answer.letter], ["--line", str(min(answer.lines))]):
         assert main(["bug", "3.4", *guess]) == 0
         said = " ".join(capsys.readouterr().out.split())
         assert answer.teaches in said
-        assert f"{answer.test}, in tests/test_cnn_model.py" in said
+        assert "test_it[2], in tests/test_cnn_model.py, was run on it" in said
         assert "It is 0.5, not 1." in said
         assert said.endswith(f"1 of {len(hunts())} hunts found. Next: malaria bug 3.5")
     assert found.states() == {"3.4": "found"}
+    assert main(["bug", "3.4"]) == 0
+    assert capsys.readouterr().out.startswith("You have found this one already.")
 
 
 @pytest.mark.parametrize(
@@ -218,8 +220,8 @@ def test_at_a_terminal_it_asks_until_it_is_found(own, capsys, monkeypatch):
     assert main(["bug", "3.4"]) == 0
     said = capsys.readouterr().out
     assert "there is no line 99" in said
-    assert "there is no 'x'" in said
-    assert "Line 1 is not it." in said
+    assert "Answer with the number of a line or with a, b, c, d, not 'x'." in said
+    assert "Line 1 of 3.4 is not it." in said
     assert f"Found: sentence {letter}." in said
     monkeypatch.setattr("builtins.input", lambda prompt: "")
     assert main(["bug", "3.4"]) == 0
@@ -259,7 +261,7 @@ def test_the_check_and_the_test_run_on_the_code():
     hunt = found.hunt_called("3.1")
     output = in_place.check_output(hunt)
     assert output.startswith("deviation 0.0707")
-    assert "For (3, 3, 32, 64), the standard deviation is 0.2495" in in_place.caught(hunt)
+    assert "For (3, 3, 32, 64), the standard deviation is 0.2495" in in_place.caught(hunt)[1]
     broken = replace(hunt, check="assert he_normal((4, 4), 0)[0, 0] > 9")
     with pytest.raises(ValueError, match=r"The check of bug hunt 3\.1 failed: AssertionError"):
         in_place.check_output(broken)

@@ -19,7 +19,9 @@ def add_parser(commands):
     parser.add_argument("name", metavar="EXERCISE", nargs="?", help="such as 3.4")
     guess = parser.add_mutually_exclusive_group()
     guess.add_argument("--line", type=int, metavar="N", help="the line that is wrong")
-    guess.add_argument("--choose", choices=list(LETTERS), help="the sentence that is true")
+    guess.add_argument(
+        "--choose", type=str.lower, choices=list(LETTERS), help="the sentence that is true"
+    )
     parser.add_argument("--anyway", action="store_true", help="even if yours is not right yet")
     parser.set_defaults(run=run)
 
@@ -40,6 +42,8 @@ def run(arguments):
         tell(found.remember(hunt, found.OPEN))
     if guess is not None:
         return 0 if answered(hunt, guess) else 1
+    if found.states().get(hunt.name) == found.FOUND:
+        print("You have found this one already.\n")
     print(words.page(hunt, in_place.check_output(hunt), width()))
     print()
     if sys.stdin.isatty() and sys.stdout.isatty():

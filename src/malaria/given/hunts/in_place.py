@@ -67,8 +67,8 @@ def run_check(module: str, check: str) -> None:
     exec(compile(check, "check", "exec"), names | {"np": np})
 
 
-def caught(hunt: Hunt) -> str:
-    """What the test that catches a hunt says of its code, run now.
+def caught(hunt: Hunt) -> tuple[str, str]:
+    """The test that catches a hunt, and what it says of the hunt's code, run now.
 
     Raises:
         ValueError: It says nothing.
@@ -81,7 +81,7 @@ def caught(hunt: Hunt) -> str:
         findings = graded(*chosen, f"--modules={folder}")[0].findings
     if not findings:
         raise ValueError(f"{test} lets bug hunt {hunt.name} pass.")
-    return findings[0][1]
+    return findings[0]
 
 
 if __name__ == "__main__":

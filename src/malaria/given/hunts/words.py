@@ -57,29 +57,30 @@ def is_right(hunt: Hunt, guess: int | str) -> bool:
             raise ValueError(f"The code has the lines 1 to {last}; there is no line {guess}.")
         return guess in answer_to(hunt).lines
     if guess not in tuple(LETTERS):
-        raise ValueError(f"The sentences are {', '.join(LETTERS)}; there is no {guess!r}.")
+        letters = ", ".join(LETTERS)
+        raise ValueError(f"Answer with the number of a line or with {letters}, not {guess!r}.")
     return guess == answer_to(hunt).letter
 
 
 def not_it(hunt: Hunt, guess: int | str, width: int) -> str:
     """After a wrong guess: where to look, without the answer."""
     what = f"Line {guess}" if isinstance(guess, int) else f"Sentence {guess}"
-    return folded(f"{what} is not it. {answer_to(hunt).nudge}", width, "", "")
+    return folded(f"{what} of {hunt.name} is not it. {answer_to(hunt).nudge}", width, "", "")
 
 
-def solved(hunt: Hunt, guess: int | str, said: str, width: int) -> str:
+def solved(hunt: Hunt, guess: int | str, finding: tuple[str, str], width: int) -> str:
     """After a right guess: what is wrong, what it teaches, and the test that catches it.
 
     Args:
         hunt: The hunt.
         guess: The number of a line, or the letter of a sentence.
-        said: What the test said of the code.
+        finding: The test, and what it said of the code.
         width: Columns.
     """
-    answer = answer_to(hunt)
+    answer, (name, said) = answer_to(hunt), finding
     what = f"line {guess}" if isinstance(guess, int) else f"sentence {guess}"
     sentence = hunt.sentences[LETTERS.index(answer.letter)]
-    test = f"{answer.test}, in tests/test_{hunt.exercise.module}.py, was run on it and says:"
+    test = f"{name}, in tests/test_{hunt.exercise.module}.py, was run on it and says:"
     return "\n".join(
         [
             folded(f"Found: {what}. {sentence}", width, "", ""),
@@ -110,8 +111,9 @@ def listing(width: int) -> str:
         state = known.get(hunt.name) or (OPEN if is_written(hunt) else LOCKED)
         rows.append(f"{hunt.name:6} {hunt.exercise.name:24} {state}")
     legend = (
-        f"{_count(known, FOUND)} of {len(hunts())} found. Open: the exercise is written; it is"
-        " graded when you first ask for its hunt. `malaria bug 3.4` shows one."
+        f"{_count(known, FOUND)} of {len(hunts())} found. `malaria bug 3.4` shows one. Open: its"
+        " exercise is written, and is graded when you first ask. Locked: it is not written yet;"
+        " `malaria bug 3.4 --anyway` shows the hunt all the same."
     )
     return "\n".join([*rows, "", folded(legend, width, "", "")])
 
