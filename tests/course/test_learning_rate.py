@@ -21,7 +21,7 @@ def rate_of(losses, monkeypatch):
 
 @pytest.mark.parametrize("beyond", [5.0, math.nan, math.inf])
 def test_a_range_test_ends_where_the_loss_has_doubled(beyond, monkeypatch):
-    """Whether it rises or is no number any more; the first steps, which are high, do not count."""
+    """Whether it rises or is no longer a number; the first steps, which are high, do not count."""
     losses = np.r_[np.linspace(2, 0.2, 60), np.full(len(RATES) - 60, beyond)]
     assert rate_of(losses.tolist(), monkeypatch) == pytest.approx(RATES[60], rel=0.1 * WINDOW)
 

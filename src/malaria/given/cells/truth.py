@@ -69,7 +69,7 @@ def truth_of(images):
 
 
 def drawn_again(images, patients, cells, seed, hospital):
-    """The rows of a set drawn again; a cell whose picture is another one is no cell of it."""
+    """The rows of a set drawn again; a picture that differs is refused."""
     rows = []
     for label, file, drawn in draw_set(patients, cells, seed, hospital):
         if (images / file).is_file():

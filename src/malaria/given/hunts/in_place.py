@@ -22,7 +22,7 @@ from malaria.given.system.quiet_start import import_tensorflow
 
 @contextmanager
 def in_place(hunt: Hunt, code: str | None = None) -> Iterator[Path]:
-    """A folder of six modules, the reference's but for one answer.
+    """A folder of six modules, the reference's except for one answer.
 
     Args:
         hunt: Its code stands in the place of that answer.

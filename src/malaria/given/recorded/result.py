@@ -129,6 +129,6 @@ def experiment(name):
     """
     if name not in recorded_names():
         raise ValueError(
-            f'There is no recorded experiment "{name}", but: {", ".join(recorded_names())}.'
+            f'There is no recorded experiment "{name}". There are: {", ".join(recorded_names())}.'
         )
     return result_from(read_json(RECORDED / f"{name}.json"))
